@@ -1,0 +1,1 @@
+"""The console: everything but what is drawn."""

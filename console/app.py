@@ -1,0 +1,1 @@
+"""The console on a terminal: the Textual application."""

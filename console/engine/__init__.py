@@ -1,0 +1,1 @@
+"""Observe, evaluate, decide, act: one loop and its frozen picture."""

@@ -1,0 +1,1 @@
+"""The embedded world: real sockets and files, no room of the console."""

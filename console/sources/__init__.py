@@ -1,0 +1,1 @@
+"""What the console reads: one module an outside thing."""

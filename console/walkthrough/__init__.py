@@ -1,0 +1,1 @@
+"""Markdown runbooks: read, run, record."""

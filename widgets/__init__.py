@@ -1,0 +1,1 @@
+"""Reusable panes that know core's types and nothing else."""
