@@ -39,7 +39,7 @@ def wait_until(
 
 
 def program(*names: str) -> str:
-    """The path of the first of these programs; a skip where there is none, a failure where real servers are required."""
+    """The path of the first of these programs; a skip where there is none, a failure where required."""
     for name in names:
         if path := shutil.which(name):
             return path

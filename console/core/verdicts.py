@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 
 
@@ -13,3 +15,26 @@ class Verdict(Enum):
     PENDING = "pending"
     NODATA = "no data"
     ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One point on the grid. value: in the unit's base (ratio, seconds, bytes, count, per second); NaN satisfies
+    nothing.
+    """
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A metric's samples on its epoch-aligned grid, oldest first; a grid point without a sample is missing.
+
+    error: why the newest query failed, else None. partial: the server said that its answer is incomplete.
+    """
+
+    step: timedelta
+    samples: tuple[Sample, ...] = ()
+    error: str | None = None
+    partial: bool = False

@@ -3,87 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from console.core.actions import Operation
 from console.core.picture import Picture
+from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
+from console.core.runbook import Block, Runbook
 from console.core.system import System
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackPlan:
-    """What a rollback would do, as read at `read_at`; bound to `resource_version`, so that a change in between is
-    noticed.
-
-    now_*: what runs. to_*: what it returns to. why: `recorded good 12:04Z` or `previous revision, not recorded good`.
-    diff: unified diff of the pod templates, a line each. does, leaves: sentences for the dialog. choices:
-    (revision, version, why)
-    of every revision that can be picked, newest first. target: what the engineer types. warnings: such as a
-    GitOps owner.
-    """
-
-    target: str
-    workload: str
-    namespace: str
-    now_version: str
-    now_revision: int
-    now_pods: str
-    to_version: str
-    to_revision: int
-    to_template: str
-    why: str
-    diff: tuple[str, ...]
-    does: tuple[str, ...]
-    leaves: tuple[str, ...]
-    choices: tuple[tuple[int, str, str], ...]
-    warnings: tuple[str, ...]
-    resource_version: str
-    read_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class BypassPlan:
-    """What a grant would do. enforced: where, in words. today: `1 of 3`. target: what the engineer types."""
-
-    target: str
-    longest: timedelta
-    off: tuple[str, ...]
-    on: tuple[str, ...]
-    enforced: tuple[str, ...]
-    today: int
-    a_day: int
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One shell block of a runbook. line: of its opening fence. heading: the headings above it. text: exactly
-    what bash is given.
-
-    blocked: why it cannot be run (a placeholder without a value), else None.
-    """
-
-    number: int
-    line: int
-    heading: tuple[str, ...]
-    language: str
-    text: str
-    runnable: bool
-    blocked: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Runbook:
-    """A Markdown file as read. source: its text, unchanged. digest: SHA-256 of the file."""
-
-    path: Path
-    title: str
-    source: str
-    digest: str
-    blocks: tuple[Block, ...]
 
 
 class Desk(Protocol):
