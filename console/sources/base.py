@@ -11,7 +11,6 @@ from typing import Generic, Protocol, TypeVar
 from console.core.readings import Reading
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 Clock = Callable[[], datetime]
 
 log = logging.getLogger(__name__)
@@ -21,13 +20,13 @@ class SourceError(Exception):
     """A read failed; the message is one sentence with host and call, such as `redis 127.0.0.1: no answer in 1 s`."""
 
 
-class Source(Protocol[T_co]):
+class Source(Protocol[T]):
     """Something outside that is read. `reading` may be asked from any thread and never blocks."""
 
     name: str
 
     @property
-    def reading(self) -> Reading[T_co]:
+    def reading(self) -> Reading[T]:
         """What it last said."""
 
     def start(self, changed: Callable[[], None]) -> None:
@@ -90,7 +89,7 @@ class Poller(Generic[T]):
             value = self._read()
         except SourceError as error:
             self._reading = self._reading.failed(str(error), self._clock())
-        except Exception as error:  # noqa: BLE001 - the edge of the task: it becomes a failed reading
+        except Exception as error:  # the edge of the task: it becomes a failed reading
             log.exception("source %s", self.name)
             self._reading = self._reading.failed(f"{self.name}: {type(error).__name__}: {error}", self._clock())
         else:
