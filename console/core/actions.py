@@ -81,3 +81,11 @@ class Operation:
 
 class Refused(Exception):
     """An action was not begun; the message is one sentence: what, why, and what to do."""
+
+
+class ActionFailed(Exception):
+    """An action was begun and did not reach its end; the message is one sentence with what to press next."""
+
+
+class Unverified(Exception):
+    """An action was interrupted and what it left behind is not known; the message says how to verify."""
