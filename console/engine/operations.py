@@ -72,7 +72,7 @@ class Operations:
         with self._lock:
             return tuple(running.seen() for running in reversed(self._all.values()))
 
-    def find(self, id: str) -> Operation | None:  # noqa: A002
+    def find(self, id: str) -> Operation | None:
         """The operation of that id as it stands."""
         with self._lock:
             running = self._all.get(id)
@@ -92,8 +92,8 @@ class Operations:
         """Write the intent, then do `work` in a thread of its own; returns at once with the operation as it begins.
 
         work: called with a function that adds a line and an event that asks it to stop; returns the summary, raises
-        ActionFailed or Unverified. record: the journal. without_record: go on where the journal cannot be written, saying
-        so. Raises Refused where the intent cannot be written and `without_record` is not set.
+        ActionFailed or Unverified. record: the journal. without_record: go on where the journal cannot be written,
+        saying so. Raises Refused where the intent cannot be written and `without_record` is not set.
         """
         running = _Running(
             Operation(f"{action}-{next(self._numbers)}", action, title, Outcome.RUNNING, self._clock(), None, ()),
@@ -116,14 +116,14 @@ class Operations:
         running.thread.start()
         return running.view
 
-    def cancel(self, id: str) -> None:  # noqa: A002
+    def cancel(self, id: str) -> None:
         """Ask the operation to stop; one that is over is left alone."""
         with self._lock:
             running = self._all.get(id)
         if running is not None:
             running.cancel.set()
 
-    def wait(self, id: str, within: timedelta) -> Operation:  # noqa: A002
+    def wait(self, id: str, within: timedelta) -> Operation:
         """Block until the operation is over or `within` has passed; returns it as it stands. Raises KeyError."""
         running = self._all[id]
         if running.thread is not None:
@@ -165,5 +165,5 @@ class Operations:
 
     def _forget(self) -> None:
         over = [id for id, running in self._all.items() if running.view.outcome is not Outcome.RUNNING]
-        for id in over[: max(0, len(self._all) - KEPT_OPERATIONS)]:  # noqa: A001
+        for id in over[: max(0, len(self._all) - KEPT_OPERATIONS)]:
             del self._all[id]
