@@ -69,7 +69,7 @@ def pods_disabled(picture: Picture) -> str | None:
     return None
 
 
-def _seen(id: str, title: str, key: str, short: str, help: str, **more: object) -> Action:  # noqa: A002
+def _seen(id: str, title: str, key: str, short: str, help: str, **more: object) -> Action:
     return Action(id, title, key, short, help, danger=Danger.NONE, **more)  # type: ignore[arg-type]
 
 
@@ -185,7 +185,7 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
-def action(id: str) -> Action:  # noqa: A002
+def action(id: str) -> Action:
     """The action of that id. Raises KeyError."""
     for entry in ACTIONS:
         if entry.id == id:

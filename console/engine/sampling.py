@@ -12,7 +12,6 @@ from console.core.system import Metric, MetricSource
 from console.core.units import Dimension
 from console.core.verdicts import Sample
 
-
 T = TypeVar("T")
 
 
