@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from console.core.picture import BypassState
-from console.core.readings import ClusterState, Health, LogCounts, Pod, Reading, RedisStats, SessionCensus
+from console.core.readings import ClusterState, Health, Pod, Reading, RedisStats, SessionCensus
 from console.core.system import Environment, Metric, MetricSource, System
 from console.core.verdicts import Series
 from console.sources.base import Clock, Poller, Source, SourceError
@@ -257,7 +257,7 @@ def _logs(sources: Sources, system: System, environment: Environment, *, clock: 
 def list_faults(url: str) -> tuple[tuple[str, bool], ...]:
     """The faults of a practice world and whether each is on. Raises SourceError."""
     try:
-        with urlopen(Request(f"{url}/faults"), timeout=2) as answer:  # noqa: S310
+        with urlopen(Request(f"{url}/faults"), timeout=2) as answer:
             faults = json.load(answer)
     except (URLError, OSError, ValueError) as error:
         raise SourceError(f"faults {url}: GET faults: {error}") from error

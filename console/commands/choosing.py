@@ -1,0 +1,107 @@
+"""Which system and environment a command means: named, the only one, or the one used last."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from console.core.system import Environment, System
+from console.systems.catalog import find_systems, resolve_system
+from console.systems.loader import BrokenFile, load_system
+from console.systems.places import last_used, remember_used
+
+USAGE = 2
+
+
+class Unclear(Exception):
+    """A command cannot tell what is meant; the message says what to type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A system and one of its environments."""
+
+    system: System
+    environment: Environment
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """The options every command takes."""
+    parser.add_argument(
+        "--system",
+        metavar="NAME|PATH",
+        help="a shipped or installed system, or the path of a system.yaml or its folder",
+    )
+    parser.add_argument("--env", metavar="NAME", help="an environment of the system, such as staging or production")
+
+
+def load(name_or_path: str) -> System:
+    """The system of that name or path. Raises Unclear with every fault of a broken file."""
+    try:
+        return load_system(resolve_system(name_or_path))
+    except BrokenFile as error:
+        raise Unclear("\n".join(str(fault) for fault in error.faults)) from error
+    except LookupError as error:
+        raise Unclear(str(error.args[0])) from error
+
+
+def pick_environment(system: System, name: str | None) -> Environment | None:
+    """The environment named, or the only one; None where the person must choose. Raises Unclear for an unknown name."""
+    if name is None:
+        return system.environments[0] if len(system.environments) == 1 else None
+    environment = system.environment(name)
+    if environment is None:
+        known = [entry.name for entry in system.environments]
+        near = get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Unclear(f"{system.name} has no environment {name}; it has {', '.join(known)}{hint}")
+    return environment
+
+
+def choose(arguments: argparse.Namespace) -> Choice | None:
+    """What the arguments mean, or what was used last; None where only a person can say. Raises Unclear."""
+    used = last_used()
+    named, wanted = arguments.system, arguments.env
+    if named is None and used is not None:
+        named = used.system
+        wanted = wanted or used.environment
+    if named is None:
+        found = find_systems()
+        if len(found) != 1:
+            return None
+        named = str(found[0].path)
+    elif wanted is None and used is not None and used.system == str(resolve_system_quietly(named)):
+        wanted = used.environment
+    system = load(named)
+    environment = pick_environment(system, wanted)
+    return None if environment is None else Choice(system, environment)
+
+
+def resolve_system_quietly(name_or_path: str) -> str:
+    """The path of a system's file, or the name itself where it cannot be found."""
+    try:
+        return str(resolve_system(name_or_path))
+    except LookupError:
+        return name_or_path
+
+
+def must_choose(arguments: argparse.Namespace) -> Choice:
+    """Like choose, for commands that cannot ask. Raises Unclear with what can be typed."""
+    choice = choose(arguments)
+    if choice is None:
+        if arguments.system is not None:
+            known = ", ".join(entry.name for entry in load(arguments.system).environments)
+            raise Unclear(f"say which environment: --env with one of {known}")
+        names = ", ".join(entry.name for entry in find_systems())
+        raise Unclear(f"say which system: --system with one of {names}, or the path of a system.yaml; and --env")
+    return choice
+
+
+def remember(choice: Choice) -> None:
+    """Keep the choice for the next command; a folder that cannot be written is no reason to stop."""
+    try:
+        remember_used(str(choice.system.path), choice.environment.name)
+    except OSError as error:
+        print(f"the choice is not remembered: {error}", file=sys.stderr)

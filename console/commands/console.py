@@ -1,0 +1,63 @@
+"""`hakgal-console`: the console itself."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from console.commands.choosing import Choice, Unclear, choose, load, remember
+from console.engine.engine import Engine
+from console.systems.places import state_dir
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the console itself."""
+    parser.add_argument("--read-only", action="store_true", help="switch every change off")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the console on what the arguments mean; ask where they leave it open."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Unclear("the console needs a terminal; for scripts there is `hakgal-console status --json`")
+    choice = choose(arguments)
+    while True:
+        if choice is None:
+            choice = pick(arguments.system)
+            if choice is None:
+                return 0
+        code = open_console(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
+        if code != SWITCH:
+            return code
+        choice = None
+        arguments.system = None
+
+
+SWITCH = -1
+
+
+def pick(system: str | None) -> Choice | None:
+    """Ask which system and environment; None where the person leaves."""
+    from screens.picker import pick_environment_of
+
+    picked = pick_environment_of(system)
+    if picked is None:
+        return None
+    loaded = load(picked.system)
+    environment = loaded.environment(picked.environment)
+    return None if environment is None else Choice(loaded, environment)
+
+
+def open_console(choice: Choice, *, read_only: bool, ascii_only: bool) -> int:
+    """Run the console; returns the exit code, or SWITCH where the person asked for another environment."""
+    from console.app import ConsoleApp
+
+    if choice.environment.faults is None:
+        remember(choice)
+    engine = Engine(choice.system, choice.environment, folder=state_dir(choice.system.name), read_only=read_only)
+    app = ConsoleApp(engine, ascii_only=ascii_only)
+    try:
+        app.run()
+    finally:
+        engine.stop("the console was left")
+    return SWITCH if app.return_value == "switch" else (app.return_code or 0)

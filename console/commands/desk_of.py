@@ -1,0 +1,60 @@
+"""An engine for the length of one command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from console.commands.choosing import Choice, remember
+from console.core.actions import Operation, Outcome
+from console.core.picture import Picture
+from console.engine.engine import Engine
+from console.systems.places import state_dir
+
+ANSWER = timedelta(seconds=12)
+
+EXITS = {Outcome.DONE: 0, Outcome.FAILED: 1, Outcome.REFUSED: 2, Outcome.UNKNOWN: 3, Outcome.RUNNING: 3}
+
+
+@contextmanager
+def desk_of(choice: Choice, *, read_only: bool) -> Iterator[Engine]:
+    """An engine that has not begun; it is stopped, and says so in the journal, when the command ends."""
+    engine = Engine(choice.system, choice.environment, folder=state_dir(choice.system.name), read_only=read_only)
+    reason = "the command ended"
+    try:
+        yield engine
+    except KeyboardInterrupt:
+        reason = "interrupted"
+        raise
+    finally:
+        engine.stop(reason)
+
+
+def observed(engine: Engine, choice: Choice) -> Picture:
+    """The picture once every source has answered or failed."""
+    remember(choice)
+    return engine.observe(ANSWER)
+
+
+def follow(engine: Engine, operation: Operation, *, quiet: bool) -> Operation:
+    """Print an operation's lines as they come until it is over; the first interrupt asks it to stop."""
+    shown = 0
+    asked = False
+    while True:
+        try:
+            now = engine.wait(operation.id, timedelta(seconds=0.2))
+        except KeyboardInterrupt:
+            if asked:
+                raise
+            asked = True
+            print("stopping; interrupt again to leave it as it is", file=sys.stderr)
+            engine.cancel(operation.id)
+            continue
+        if not quiet:
+            for line in now.lines[shown:]:
+                print(line, flush=True)
+        shown = len(now.lines)
+        if now.outcome is not Outcome.RUNNING:
+            return now

@@ -1,0 +1,74 @@
+"""`hakgal-console rollback`: the same rollback as the screen's, for scripts and for a terminal without one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from console.commands.choosing import add_choice, must_choose
+from console.commands.desk_of import EXITS, desk_of, follow, observed
+from console.commands.plain import as_json
+from console.core.actions import Refused
+from console.core.plans import RollbackPlan
+
+EXAMPLES = """examples:
+  hakgal-console rollback                                show what would be done, and do nothing
+  hakgal-console rollback --confirm hak-gal              roll back to the version recorded good
+  hakgal-console rollback --to 4 --confirm hak-gal       roll back to revision 4
+
+exit codes: 0 rolled back and verified; 1 begun and not reached; 2 refused, nothing was done; 3 unknown, verify
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "rollback",
+        help="return a deployment to the version recorded good, or to a revision",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_choice(parser)
+    parser.add_argument("--to", type=int, metavar="REVISION", help="the revision to return to")
+    parser.add_argument("--workload", metavar="NAME", help="the deployment, where the system has several")
+    parser.add_argument("--confirm", metavar="TARGET", help="the system's name; without it only the plan is shown")
+    parser.add_argument("--read-only", action="store_true", help="refuse to change anything")
+    parser.add_argument("--json", action="store_true", help="the outcome as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the plan; with --confirm, carry it out and follow it to its verified end."""
+    choice = must_choose(arguments)
+    with desk_of(choice, read_only=arguments.read_only) as engine:
+        observed(engine, choice)
+        try:
+            plan = engine.plan_rollback(arguments.to, arguments.workload)
+            if not arguments.json:
+                print("\n".join(as_text(plan, choice.environment.name)))
+            if arguments.confirm is None:
+                if arguments.json:
+                    print(as_json({"plan": plan}))
+                else:
+                    print(f"nothing was done; add --confirm {plan.target} to roll back")
+                return 0
+            operation = engine.roll_back(plan, arguments.confirm)
+        except Refused as error:
+            print(f"hakgal-console: {error}", file=sys.stderr)
+            return 2
+        ended = follow(engine, operation, quiet=arguments.json)
+    print(as_json({"plan": plan, "operation": ended}) if arguments.json else ended.summary)
+    return EXITS[ended.outcome]
+
+
+def as_text(plan: RollbackPlan, environment: str) -> list[str]:
+    """The plan as the dialog shows it."""
+    return [
+        f"Roll back {plan.workload} in {environment.upper()} (namespace {plan.namespace})",
+        f"  now    {plan.now_version}  revision {plan.now_revision}, {plan.now_pods}",
+        f"  to     {plan.to_version}  revision {plan.to_revision or '(template from the journal)'}, {plan.why}",
+        *(f"  does   {line}" for line in plan.does),
+        *(f"  leaves {line}" for line in plan.leaves),
+        *(f"  diff   {line}" for line in plan.diff),
+        *(f"  WARN   {line}" for line in plan.warnings),
+    ]

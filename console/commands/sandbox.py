@@ -1,0 +1,61 @@
+"""`hakgal-console sandbox`: an embedded world to practise on, with or without the console in front of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from console.commands.choosing import Choice, Unclear, load
+
+EXAMPLES = """examples:
+  hakgal-console sandbox                        the console on a practice world of HAK_GAL
+  hakgal-console sandbox --fault error-spike    with a fault already on; x switches faults
+  hakgal-console sandbox --headless             print where everything is as one JSON object, and run until interrupted
+
+Needs nothing but Python packages; a redis-server, prometheus and prometheus-alertmanager on PATH are used where found.
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "sandbox",
+        help="open the console on an embedded practice world",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("system", nargs="?", default="hak-gal", metavar="SYSTEM", help="which system (default hak-gal)")
+    parser.add_argument("--headless", action="store_true", help="no console: print JSON and run until interrupted")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="begin with this fault on")
+    parser.add_argument("--no-prometheus", action="store_true", help="let the console scrape /metrics itself")
+    parser.add_argument("--read-only", action="store_true", help="switch every change off")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start the world, and the console on it."""
+    options = [f"--system={arguments.system}", *(f"--fault={name}" for name in arguments.fault)]
+    if arguments.no_prometheus:
+        options.append("--no-prometheus")
+    if arguments.headless:
+        os.execv(sys.executable, [sys.executable, "-m", "console.sandbox", *options])
+    from console.sandbox.client import SandboxFailed, start_sandbox
+
+    print(f"starting the sandbox of {arguments.system} …", file=sys.stderr, flush=True)
+    try:
+        world = start_sandbox(options)
+    except SandboxFailed as error:
+        print(f"hakgal-console: {error}", file=sys.stderr)
+        return 1
+    try:
+        system = load(str(world.system))
+        if not system.environments:
+            raise Unclear(f"{world.system}: no environment")
+        from console.commands.console import open_console
+
+        choice = Choice(system, system.environments[0])
+        return open_console(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
+    finally:
+        world.stop()

@@ -1,0 +1,145 @@
+"""`hakgal-console status`: the picture as text or JSON."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime, timedelta
+
+from console.commands.choosing import add_choice, must_choose
+from console.commands.desk_of import desk_of, observed
+from console.commands.plain import as_json
+from console.core.picture import AlertState, Picture, SourceState
+from console.core.units import show, unit
+
+EXAMPLES = """examples:
+  hakgal-console status                                  the only or last-used system
+  hakgal-console status --system hak-gal --env staging
+  hakgal-console status --json | jq '.alerts.alerts[] | select(.state == "firing")'
+
+exit codes: 0 all is well; 1 an alert fires, a source fails, or a rule is without data; 2 the command was not understood
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "status",
+        help="print what the console sees, once",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_choice(parser)
+    parser.add_argument("--json", action="store_true", help="the whole picture as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Observe once and print."""
+    choice = must_choose(arguments)
+    with desk_of(choice, read_only=True) as engine:
+        picture = observed(engine, choice)
+    print(as_json(picture) if arguments.json else "\n".join(as_text(picture)))
+    return 0 if is_well(picture) else 1
+
+
+def is_well(picture: Picture) -> bool:
+    """Whether nothing fires, nothing is blind and every source answers."""
+    quiet = all(alert.state in (AlertState.QUIET, AlertState.PENDING) for alert in picture.alerts.alerts)
+    live = all(source.state is SourceState.LIVE for source in picture.sources)
+    return quiet and live and picture.alerts.checked_at is not None
+
+
+def since(at: datetime, now: datetime) -> str:
+    """How long ago, in the two largest units: `41h12m`, `3m`, `12s`."""
+    seconds = max(0, int((now - at).total_seconds()))
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if days:
+        return f"{days}d{hours}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m" if minutes else f"{seconds}s"
+
+
+def as_text(picture: Picture) -> list[str]:
+    """The picture in lines, the most urgent first."""
+    now = picture.taken_at
+    lines = [f"{picture.system} ▸ {picture.environment.upper()}   {now:%Y-%m-%d %H:%M:%S}Z"]
+    lines += _bypass(picture)
+    lines += _alerts(picture)
+    lines += _deployed(picture)
+    lines += _redis(picture)
+    if picture.logs.value is not None:
+        counts = ", ".join(f"{name} {hour}/h" for name, hour, _ in picture.logs.value.patterns)
+        lines.append(f"logs       {picture.logs.value.lines} lines seen; {counts or 'no patterns'}")
+    elif picture.logs.error:
+        lines.append(f"logs       could not read: {picture.logs.error}")
+    lines.extend(f"source     {source.name}: {source.state.value} {source.detail}" for source in picture.sources)
+    lines.extend(f"notice     {notice}" for notice in picture.notices)
+    return lines
+
+
+def _bypass(picture: Picture) -> list[str]:
+    if not picture.bypass_offered:
+        return []
+    reading = picture.bypass
+    if reading.value is None or reading.error is not None:
+        return [f"bypass     unknown: {reading.error or 'not read'}"]
+    state = reading.value
+    if state.grant is None:
+        return [f"bypass     none open, {state.today} of {state.a_day} used today"]
+    left = max(timedelta(0), state.remaining - (reading.age(picture.taken_at) or timedelta(0)))
+    return [f"bypass     ON, {int(left.total_seconds())} s left: {state.grant.reason} ({state.grant.actor})"]
+
+
+def _alerts(picture: Picture) -> list[str]:
+    if picture.alerts.checked_at is None:
+        return ["alerts     not judged: a source has not answered"]
+    loud = [alert for alert in picture.alerts.alerts if alert.state is not AlertState.QUIET]
+    if not loud:
+        return [f"alerts     none of {len(picture.alerts.alerts)} rules"]
+    return [
+        f"alert      {alert.severity.name} {alert.state.value.upper()} {since(alert.since, picture.taken_at)}  "
+        f"{alert.title}  {alert.value}, rule {alert.condition}  {alert.detail or alert.action}"
+        for alert in loud
+    ]
+
+
+def _deployed(picture: Picture) -> list[str]:
+    shown = picture.deployed
+    if shown is None:
+        return []
+    target = f" → {shown.target}" if shown.target and shown.target != shown.now else ""
+    lines = [f"deployed   {shown.now or 'unknown'}{target}  {shown.state}  {shown.why}"]
+    lines.extend(
+        f"           {share.version}  {share.ready} of {share.desired} pods ready, {share.share:.0%}, "
+        f"since {since(share.since, picture.taken_at)}{'  recorded good' if share.good else ''}"
+        for share in shown.versions
+    )
+    if picture.cluster.error:
+        lines.append(f"           could not read: {picture.cluster.error}")
+    return lines
+
+
+def _redis(picture: Picture) -> list[str]:
+    lines: list[str] = []
+    if picture.redis.value is not None:
+        stats = picture.redis.value
+        limit = f" of {show(float(stats.limit), unit('MB'))}" if stats.limit else ", no limit set"
+        stale = f"  STALE: {picture.redis.error}" if picture.redis.error else ""
+        lines.append(
+            f"redis      memory {show(float(stats.used), unit('MB'))}{limit}, ping {stats.ping * 1000:.1f} ms{stale}"
+        )
+    elif picture.redis.error:
+        lines.append(f"redis      could not read: {picture.redis.error}")
+    census = picture.sessions.value
+    if census is not None:
+        tenants = ", ".join(f"{tenant} {count:,}" for tenant, count in census.tenants[:8])
+        whole = "" if census.complete else " so far"
+        lines.append(
+            f"sessions   {census.total:,}{whole} ({tenants}), counted {since(census.ended, picture.taken_at)} ago"
+        )
+    elif picture.sessions.error:
+        lines.append(f"sessions   could not count: {picture.sessions.error}")
+    return lines

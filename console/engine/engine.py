@@ -1,0 +1,181 @@
+"""The engine as a desk: one door for screens and commands to the loop, the hands and the books."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from console.core.actions import Operation, Refused
+from console.core.picture import Picture
+from console.core.plans import BypassPlan, RollbackPlan
+from console.core.readings import LogLine
+from console.core.runbook import Block, Runbook
+from console.core.system import Environment, System
+from console.engine.acting import Hands
+from console.engine.assembly import switch_fault
+from console.engine.books import Books
+from console.engine.loop import Loop
+from console.engine.operations import Operations
+from console.sources.base import SourceError
+
+INTERVAL = timedelta(seconds=2)
+
+
+def utc_now() -> datetime:
+    """The time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """Operates one environment of one system; screens and commands see it as a Desk.
+
+    folder: where the journal and the samples are kept. environ: where secrets are looked up. interval: between ticks.
+    Nothing is opened or asked before `start`.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        environment: Environment,
+        *,
+        folder: Path,
+        read_only: bool = False,
+        clock: Callable[[], datetime] = utc_now,
+        environ: Mapping[str, str] | None = None,
+        interval: timedelta = INTERVAL,
+    ) -> None:
+        self.system = system
+        self.environment = environment
+        self._listeners: list[Callable[[Picture], None]] = []
+        self._log_listeners: list[Callable[[int], None]] = []
+        self._books = Books(folder, system, environment, clock=clock)
+        self._operations = Operations(clock=clock, changed=self._changed)
+        self._loop = Loop(
+            system,
+            environment,
+            books=self._books,
+            operations=self._operations,
+            clock=clock,
+            environ=environ,
+            interval=interval,
+            read_only=read_only,
+            publish=self._publish,
+            logged=self._logged,
+        )
+        self._hands = Hands(
+            system,
+            environment,
+            books=self._books,
+            operations=self._operations,
+            sources=lambda: self._loop.sources,
+            clock=clock,
+            environ=environ,
+            read_only=read_only,
+        )
+
+    @property
+    def picture(self) -> Picture:
+        """The newest picture."""
+        return self._loop.picture
+
+    def start(self) -> None:
+        """Begin to observe; returns at once."""
+        self._loop.start()
+
+    def stop(self, reason: str) -> None:
+        """Journal why, end every thread; operations that run stay recorded as begun."""
+        self._loop.stop()
+        self._books.close(reason)
+
+    def observe(self, within: timedelta) -> Picture:
+        """Start, and block until every source has answered or failed once and the alerts were judged, or time is up."""
+        self._loop.start()
+        self._loop.judged.wait(within.total_seconds())
+        return self._loop.picture
+
+    def subscribe(self, listener: Callable[[Picture], None]) -> Callable[[], None]:
+        """Call `listener` with every new picture, from the engine's thread."""
+        return _subscribed(self._listeners, listener)
+
+    def subscribe_logs(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call `listener` with the newest line's number when log lines have come, from a thread of the log's."""
+        return _subscribed(self._log_listeners, listener)
+
+    def refresh(self) -> None:
+        """Read every source now."""
+        for source in self._loop.sources.every:
+            source.refresh()
+
+    def log_lines(self, after: int, most: int = 1000) -> tuple[Sequence[LogLine], int]:
+        """Log lines numbered above `after`, and how many in between are no longer held."""
+        logs = self._loop.sources.logs
+        return ((), 0) if logs is None else logs.lines(after, most)
+
+    def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
+        """What a rollback would do now. Raises Refused."""
+        return self._hands.plan_rollback(self.picture, revision, workload)
+
+    def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:
+        """Begin a rollback. Raises Refused."""
+        return self._hands.roll_back(plan, typed)
+
+    def plan_bypass(self) -> BypassPlan:
+        """What a grant would do. Raises Refused."""
+        return self._hands.plan_bypass(self.picture)
+
+    def grant_bypass(self, reason: str, length: timedelta, typed: str) -> Operation:
+        """Begin to grant. Raises Refused."""
+        return self._hands.grant_bypass(reason, length, typed)
+
+    def revoke_bypass(self) -> Operation:
+        """Begin to revoke. Raises Refused."""
+        return self._hands.revoke_bypass(self.picture)
+
+    def read_runbook(self, path: Path) -> Runbook:
+        """Read a runbook with this environment's values. Raises Refused."""
+        return self._hands.read_runbook(path)
+
+    def run_block(self, runbook: Runbook, block: Block, typed: str) -> Operation:
+        """Begin to run a block. Raises Refused."""
+        return self._hands.run_block(runbook, block, typed)
+
+    def cancel(self, operation: str) -> None:
+        """Ask an operation to stop."""
+        self._operations.cancel(operation)
+
+    def wait(self, operation: str, within: timedelta) -> Operation:
+        """Block until an operation is over, or time is up. Raises KeyError."""
+        return self._operations.wait(operation, within)
+
+    def set_fault(self, name: str, on: bool) -> None:
+        """Switch a fault of a practice world. Raises Refused."""
+        if self.environment.faults is None:
+            raise Refused("faults can be switched in the sandbox only")
+        try:
+            switch_fault(self.environment.faults, name, on)
+        except SourceError as error:
+            raise Refused(str(error)) from error
+        if self._loop.sources.faults is not None:
+            self._loop.sources.faults.refresh()
+
+    def _changed(self) -> None:
+        self._loop.dirty.set()
+
+    def _publish(self, picture: Picture) -> None:
+        for listener in tuple(self._listeners):
+            listener(picture)
+
+    def _logged(self, newest: int) -> None:
+        for listener in tuple(self._log_listeners):
+            listener(newest)
+
+
+def _subscribed(listeners: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
+    listeners.append(listener)
+
+    def leave() -> None:
+        if listener in listeners:
+            listeners.remove(listener)
+
+    return leave

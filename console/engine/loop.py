@@ -1,0 +1,257 @@
+"""The loop: observe, evaluate, fold; one tick every two seconds, and a new picture sooner when something changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from console.core.alerts import fold
+from console.core.deployed import deployed
+from console.core.picture import Alerts, Deployed, Picture, SourceHealth, Trend
+from console.core.readings import Reading
+from console.core.system import Environment, MetricSource, System
+from console.core.trends import trend
+from console.core.verdicts import Evaluation, Series, evaluate
+from console.engine.assembly import Sources, assemble
+from console.engine.books import Books
+from console.engine.folding import metric_value, redis_word, source_health
+from console.engine.operations import Operations
+from console.engine.sampling import Readings, sample
+from console.engine.watchfulness import Watchfulness
+from console.engine.windows import MEMORY, SESSIONS, Windows
+
+SHORTEST_PAUSE = 0.1
+TREND = timedelta(minutes=30)
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Owns the sources of one environment and makes the picture; decides nothing that changes the world.
+
+    publish: called with every new picture, from the loop's thread. logged: called with the newest log line's number.
+    judged: set once every source has answered or failed and the rules were evaluated.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        environment: Environment,
+        *,
+        books: Books,
+        operations: Operations,
+        clock: Callable[[], datetime],
+        environ: Mapping[str, str] | None,
+        interval: timedelta,
+        read_only: bool,
+        publish: Callable[[Picture], None],
+        logged: Callable[[int], None],
+    ) -> None:
+        self.sources = Sources()
+        self.judged = threading.Event()
+        self.dirty = threading.Event()
+        self._system = system
+        self._environment = environment
+        self._books = books
+        self._operations = operations
+        self._clock = clock
+        self._environ = environ
+        self._interval = interval.total_seconds()
+        self._publish = publish
+        self._logged = logged
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._alerts = Alerts()
+        self._metrics = {metric.name: metric for metric in (*system.metrics, MEMORY, SESSIONS)}
+        self._windows = Windows({}, None, clock())
+        self._watchfulness = Watchfulness(system, environment, books, clock=clock)
+        self.picture = Picture(
+            taken_at=clock(),
+            system=system.name,
+            title=system.title,
+            environment=environment.name,
+            tone=environment.tone,
+            read_only=read_only,
+            bypass_offered=system.bypass is not None and environment.redis is not None,
+            faults_offered=environment.faults is not None,
+        )
+
+    def start(self) -> None:
+        """Begin, in a thread of its own; returns at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the loop and every source; waits at most two seconds."""
+        self._stopped.set()
+        self.dirty.set()
+        for source in self.sources.every:
+            source.stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(2)
+
+    def _spans(self) -> dict[str, timedelta]:
+        """How far back each metric's samples are wanted: the longest window of a rule on it, at least the trend's."""
+        spans = dict.fromkeys(self._metrics, TREND)
+        for rule in self._system.alerts:
+            for name in rule.condition.metrics:
+                if name in spans:
+                    spans[name] = max(spans[name], rule.condition.window + self._metrics[name].step * 2)
+        return spans
+
+    def _run(self) -> None:
+        self._books.open()
+        now = self._clock()
+        spans = self._spans()
+        self._windows = Windows(spans, self._books.samples, now)
+        self.sources = assemble(
+            self._system, self._environment, clock=self._clock, windows=spans, environ=self._environ
+        )
+        if self.sources.logs is not None:
+            self.sources.logs.listen(self._logged)
+        for source in self.sources.every:
+            source.start(self.dirty.set)
+        due = time.monotonic()
+        while not self._stopped.is_set():
+            try:
+                if time.monotonic() >= due or not self.judged.is_set():
+                    due = max(due + self._interval, time.monotonic())
+                    self._tick()
+                self._fold()
+            except Exception:  # the loop must outlive any one tick; the picture then keeps its age
+                log.exception("tick")
+            self._stopped.wait(SHORTEST_PAUSE)
+            self.dirty.wait(max(0.0, due - time.monotonic()))
+            self.dirty.clear()
+
+    def _readings(self) -> Readings:
+        sources = self.sources
+        return Readings(
+            sources.reading(sources.redis),
+            sources.reading(sources.sessions),
+            sources.reading(sources.logs),
+            sources.reading(sources.health),
+        )
+
+    def _tick(self) -> None:
+        """Take the samples that are due and judge every rule."""
+        now = self._clock()
+        for name, taken in sample(self._metrics.values(), self._readings(), self._windows.newest, now).items():
+            self._windows.add(name, (taken,), now)
+        if self.sources.metrics_are_scraped and self.sources.metrics is not None:
+            for name, series in (self.sources.metrics.reading.value or {}).items():
+                self._windows.add(name, series.samples, now)
+        if not self._all_answered():
+            return
+        evaluations: dict[str, Evaluation] = {
+            rule.name: evaluate(rule.condition, self._series(rule.condition.metric), now)
+            for rule in self._system.alerts
+        }
+        units = {name: metric.unit for name, metric in self._metrics.items()}
+        self._alerts = fold(self._system.alerts, evaluations, units, self._alerts, now)
+        self.judged.set()
+
+    def _all_answered(self) -> bool:
+        """Whether every source has answered or failed once; before that, "no data" would be a false alarm."""
+        return all(
+            source.reading.value is not None or source.reading.error is not None for source in self.sources.every
+        )
+
+    def _series(self, name: str) -> Series:
+        """A metric's samples, with the error of the source that should have given the newest."""
+        metric = self._metrics[name]
+        readings = self._readings()
+        if metric.source is MetricSource.PROMQL:
+            source = self.sources.metrics
+            if source is None:
+                return Series(metric.step, (), f"{metric.name}: neither Prometheus nor a scrape is configured")
+            reading = source.reading
+            newest = (reading.value or {}).get(name)
+            error = reading.error or (newest.error if newest else None)
+            if self.sources.metrics_are_scraped:
+                return self._windows.series(metric, error=error, partial=newest is not None and newest.partial)
+            if newest is None:
+                return Series(metric.step, (), error)
+            return Series(newest.step, newest.samples, error, newest.partial)
+        of: dict[MetricSource, Reading[object]] = {
+            MetricSource.REDIS: readings.sessions if metric.query == "sessions" else readings.redis,  # type: ignore[dict-item]
+            MetricSource.LOG: readings.logs,  # type: ignore[dict-item]
+            MetricSource.HEALTH: readings.health,  # type: ignore[dict-item]
+        }
+        return self._windows.series(metric, error=of[metric.source].error)
+
+    def _fold(self) -> None:
+        """Make the picture of what is known now and publish it."""
+        now = self._clock()
+        sources = self.sources
+        redis = sources.reading(sources.redis)
+        sessions = sources.reading(sources.sessions)
+        cluster = sources.reading(sources.kubernetes)
+        limit = redis.value.limit if redis.value is not None else None
+        shown = self._deployed(now)
+        picture = Picture(
+            taken_at=now,
+            system=self.picture.system,
+            title=self.picture.title,
+            environment=self.picture.environment,
+            tone=self.picture.tone,
+            read_only=self.picture.read_only,
+            bypass_offered=self.picture.bypass_offered,
+            faults_offered=self.picture.faults_offered,
+            sources=self._health(now),
+            deployed=shown,
+            cluster=cluster,
+            alerts=self._alerts,
+            redis=redis,
+            memory_trend=self._trend(MEMORY.name, now, float(limit) if limit else None),
+            sessions=sessions,
+            session_trend=self._trend(SESSIONS.name, now, None),
+            logs=sources.reading(sources.logs),
+            health=sources.reading(sources.health),
+            bypass=sources.reading(sources.bypass),
+            metrics=tuple(metric_value(metric, self._series(metric.name)) for metric in self._system.metrics),
+            operations=self._operations.views,
+            faults=sources.reading(sources.faults),
+            notices=tuple(trouble for trouble in (self._books.trouble, self._windows.trouble) if trouble),
+        )
+        self.picture = picture
+        self._watchfulness.look(picture)
+        self._publish(picture)
+
+    def _deployed(self, now: datetime) -> Deployed | None:
+        if self.sources.kubernetes is None:
+            return None
+        cluster = self.sources.kubernetes.reading.value
+        good = None
+        if cluster is not None and cluster.workloads:
+            good = self._watchfulness.good(cluster.workloads[0].name)
+        return deployed(
+            cluster,
+            self._environment.target,
+            good.version if good else None,
+            good.recorded_at if good else None,
+            now,
+        )
+
+    def _trend(self, name: str, now: datetime, limit: float | None) -> Trend:
+        return trend(self._windows.samples(name), now, timedelta(minutes=10), 30, limit)
+
+    def _health(self, now: datetime) -> tuple[SourceHealth, ...]:
+        sources = self.sources
+        redis = sources.reading(sources.redis)
+        shown: list[SourceHealth] = []
+        if sources.redis is not None:
+            shown.append(source_health("redis", redis, now, redis_word(redis)))  # type: ignore[arg-type]
+        if sources.metrics is not None:
+            shown.append(source_health(sources.metrics_name, sources.metrics.reading, now))  # type: ignore[arg-type]
+        if sources.kubernetes is not None:
+            shown.append(source_health("kubernetes", sources.kubernetes.reading, now))  # type: ignore[arg-type]
+        if sources.logs is not None:
+            shown.append(source_health("logs", sources.logs.reading, now))  # type: ignore[arg-type]
+        if sources.health is not None:
+            shown.append(source_health("health", sources.health.reading, now))  # type: ignore[arg-type]
+        return tuple(shown)
