@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 from console.commands.choosing import add_choice, must_choose
-from console.commands.desk_of import EXITS, desk_of, follow, observed
+from console.commands.desk_of import EXITS, desk_of, follow, observed, store_answered
 from console.commands.plain import as_json
 from console.core.actions import Refused
 from console.core.picture import Picture
@@ -48,7 +48,7 @@ def run_grant(arguments: argparse.Namespace) -> int:
     """Grant and print until when."""
     choice = must_choose(arguments)
     with desk_of(choice, read_only=arguments.read_only) as engine:
-        observed(engine, choice)
+        observed(engine, choice, store_answered)
         try:
             engine.plan_bypass()
             operation = engine.grant_bypass(arguments.reason, timedelta(minutes=arguments.minutes), arguments.confirm)
@@ -63,7 +63,7 @@ def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke and print."""
     choice = must_choose(arguments)
     with desk_of(choice, read_only=arguments.read_only) as engine:
-        observed(engine, choice)
+        observed(engine, choice, store_answered)
         try:
             operation = engine.revoke_bypass()
         except Refused as error:
@@ -77,7 +77,7 @@ def run_status(arguments: argparse.Namespace) -> int:
     """Print whether a bypass is open."""
     choice = must_choose(arguments)
     with desk_of(choice, read_only=True) as engine:
-        picture = observed(engine, choice)
+        picture = observed(engine, choice, store_answered)
     print(as_json({"bypass": picture.bypass}) if arguments.json else words(picture))
     if not picture.bypass_offered:
         return 2

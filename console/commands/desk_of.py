@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -32,10 +32,20 @@ def desk_of(choice: Choice, *, read_only: bool) -> Iterator[Engine]:
         engine.stop(reason)
 
 
-def observed(engine: Engine, choice: Choice) -> Picture:
-    """The picture once every source has answered or failed."""
+def observed(engine: Engine, choice: Choice, until: Callable[[Picture], bool] | None = None) -> Picture:
+    """The picture once `until` holds, by default once every source has answered or failed."""
     remember(choice)
-    return engine.observe(ANSWER)
+    return engine.observe(ANSWER, until)
+
+
+def cluster_answered(picture: Picture) -> bool:
+    """Whether Kubernetes has answered or failed: all that a rollback waits for."""
+    return picture.cluster.value is not None or picture.cluster.error is not None
+
+
+def store_answered(picture: Picture) -> bool:
+    """Whether the bypass's store has answered or failed: all that a bypass waits for."""
+    return not picture.bypass_offered or picture.bypass.value is not None or picture.bypass.error is not None
 
 
 def follow(engine: Engine, operation: Operation, *, quiet: bool) -> Operation:

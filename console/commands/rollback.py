@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from console.commands.choosing import add_choice, must_choose
-from console.commands.desk_of import EXITS, desk_of, follow, observed
+from console.commands.desk_of import EXITS, cluster_answered, desk_of, follow, observed
 from console.commands.plain import as_json
 from console.core.actions import Refused
 from console.core.plans import RollbackPlan
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan; with --confirm, carry it out and follow it to its verified end."""
     choice = must_choose(arguments)
     with desk_of(choice, read_only=arguments.read_only) as engine:
-        observed(engine, choice)
+        observed(engine, choice, cluster_answered)
         try:
             plan = engine.plan_rollback(arguments.to, arguments.workload)
             if not arguments.json:

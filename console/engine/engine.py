@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,11 +89,19 @@ class Engine:
         self._loop.stop()
         self._books.close(reason)
 
-    def observe(self, within: timedelta) -> Picture:
-        """Start, and block until every source has answered or failed once and the alerts were judged, or time is up."""
+    def observe(self, within: timedelta, until: Callable[[Picture], bool] | None = None) -> Picture:
+        """Start, and block until `until` holds of a picture, or time is up; returns the newest picture.
+
+        until: by default, that every source has answered or failed once and the alerts were judged.
+        """
+        wanted = until or (lambda picture: picture.alerts.checked_at is not None)
+        held = threading.Event()
+        leave = self.subscribe(lambda picture: held.set() if wanted(picture) else None)
         self._loop.start()
-        self._loop.judged.wait(within.total_seconds())
-        return self._loop.picture
+        if not wanted(self.picture):
+            held.wait(within.total_seconds())
+        leave()
+        return self.picture
 
     def subscribe(self, listener: Callable[[Picture], None]) -> Callable[[], None]:
         """Call `listener` with every new picture, from the engine's thread."""

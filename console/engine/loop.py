@@ -33,7 +33,6 @@ class Loop:
     """Owns the sources of one environment and makes the picture; decides nothing that changes the world.
 
     publish: called with every new picture, from the loop's thread. logged: called with the newest log line's number.
-    judged: set once every source has answered or failed and the rules were evaluated.
     """
 
     def __init__(
@@ -51,7 +50,6 @@ class Loop:
         logged: Callable[[int], None],
     ) -> None:
         self.sources = Sources()
-        self.judged = threading.Event()
         self.dirty = threading.Event()
         self._system = system
         self._environment = environment
@@ -118,7 +116,7 @@ class Loop:
         due = time.monotonic()
         while not self._stopped.is_set():
             try:
-                if time.monotonic() >= due or not self.judged.is_set():
+                if time.monotonic() >= due or self._alerts.checked_at is None:
                     due = max(due + self._interval, time.monotonic())
                     self._tick()
                 self._fold()
@@ -153,7 +151,6 @@ class Loop:
         }
         units = {name: metric.unit for name, metric in self._metrics.items()}
         self._alerts = fold(self._system.alerts, evaluations, units, self._alerts, now)
-        self.judged.set()
 
     def _all_answered(self) -> bool:
         """Whether every source has answered or failed once; before that, "no data" would be a false alarm."""

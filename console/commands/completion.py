@@ -1,0 +1,31 @@
+"""`hakgal-console completion SHELL`: what a shell must be told to complete commands and options."""
+
+from __future__ import annotations
+
+import argparse
+
+EXAMPLES = """examples:
+  eval "$(hakgal-console completion bash)"                       in ~/.bashrc
+  eval "$(hakgal-console completion zsh)"                        in ~/.zshrc
+  hakgal-console completion fish > ~/.config/fish/completions/hakgal-console.fish
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "completion",
+        help="print the shell completion",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the shell's code."""
+    import argcomplete
+
+    print(argcomplete.shellcode(["hakgal-console"], shell=arguments.shell))
+    return 0
