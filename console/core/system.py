@@ -120,7 +120,8 @@ class Environment:
     """One place a system runs.
 
     target: the version a release is going to there (shown as `now → target`), or None. Every part may be missing.
-    faults: a control address that lists and toggles faults; only practice worlds have one.
+    faults: a control address that lists and toggles faults; only practice worlds have one. secrets_file: the dotenv
+    file of mode 0600 that its secrets are read from before the environment.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Environment:
     logs: tuple[LogTarget, ...]
     health: tuple[HealthTarget, ...]
     faults: str | None = None
+    secrets_file: Path | None = None
 
 
 class MetricSource(Enum):

@@ -1,0 +1,117 @@
+"""A system.yaml as a System; a wrong file is refused with all its faults at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from console.core.bypass import CEILING
+from console.core.system import BypassRule, SessionScheme, System
+from console.systems.environments import beside, read_environments
+from console.systems.faults import BrokenFile, Fault
+from console.systems.measures import read_alerts, read_log_patterns, read_metrics
+from console.systems.places import state_root
+from console.systems.sheet import Sheet, Table
+
+__all__ = ["BrokenFile", "Fault", "load_system"]
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+KEYS = (
+    "name", "title", "about", "environments", "metrics", "alerts", "log_patterns", "sessions", "bypass", "runbooks",
+)  # fmt: skip
+
+
+def load_system(path: Path, *, environ: Mapping[str, str] | None = None) -> System:
+    """The system that a system.yaml, or the folder it lies in, describes. Raises BrokenFile with every fault.
+
+    environ: where `${NAME:-text}` looks; secrets are not read here. The format is described in runbooks/README.md.
+    """
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        path = path / "system.yaml"
+    sheet = Sheet(path, os.environ if environ is None else environ)
+    top = Table(sheet, sheet.root(), "the file", 1, KEYS)
+    system = _system(top)
+    if sheet.faults:
+        raise BrokenFile(sheet.faults)
+    return system
+
+
+def _system(top: Table) -> System:
+    name = top.text("name", "hak-gal")
+    if name and not NAME.fullmatch(name):
+        top.fault("name", f"`{name}` cannot be the name of a system", "use lower-case letters, digits and `-`")
+        name = ""
+    environments = read_environments(top, name or "system")
+    checks = {check.name for environment in environments for check in environment.health}
+    patterns = read_log_patterns(top)
+    metrics = read_metrics(top, {pattern.name for pattern in patterns}, checks)
+    folder = _runbook_folder(top)
+    alerts = read_alerts(top, {metric.name: metric.unit for metric in metrics}, checks, folder)
+    runbooks = {entry.absolute() for entry in folder.glob("*.md") if entry.name != "README.md"}
+    runbooks |= {rule.runbook for rule in alerts if rule.runbook is not None}
+    return System(
+        name=name,
+        title=top.optional("title", "HAK_GAL firewall") or name,
+        about=top.optional("about", "What it is, in a sentence.") or "",
+        path=top.sheet.path,
+        environments=environments,
+        metrics=metrics,
+        alerts=alerts,
+        log_patterns=patterns,
+        sessions=_sessions(top),
+        bypass=_bypass(top, name),
+        runbooks=tuple(sorted(runbooks)),
+    )
+
+
+def _runbook_folder(top: Table) -> Path:
+    text = top.optional("runbooks", ".")
+    folder = beside(top, text or ".")
+    if text is not None and not folder.is_dir():
+        top.fault("runbooks", f"there is no folder {folder}", "write the folder of the Markdown files")
+    return folder
+
+
+def _sessions(top: Table) -> SessionScheme | None:
+    table = top.table("sessions", ("pattern", "every", "budget"))
+    if table is None:
+        return None
+    pattern = table.text("pattern", "hakgal:tenant:{tenant}:session:{id}")
+    marks = re.findall(r"\{[^{}]*\}", pattern)
+    if pattern and sorted(marks) != ["{id}", "{tenant}"]:
+        wrong = f"`pattern` has {', '.join(f'`{mark}`' for mark in marks) or 'no part in braces'}"
+        table.fault("pattern", wrong, "write exactly one `{tenant}` and one `{id}`")
+    elif "}{" in pattern:
+        table.fault("pattern", "`{tenant}` and `{id}` touch each other", "write a separator between them, such as `:`")
+    return SessionScheme(
+        pattern, table.span("every", "15s", "1s", "1h"), table.integer("budget", 20_000, 100, 10_000_000)
+    )
+
+
+def _bypass(top: Table, system: str) -> BypassRule | None:
+    keys = ("key", "variable", "at_most", "a_day", "log", "switches_off", "leaves_on")
+    table = top.table("bypass", keys)
+    if table is None:
+        return None
+    variable = table.text("variable", "HAK_GAL_EMERGENCY_BYPASS")
+    if variable and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        table.fault("variable", f"`{variable}` cannot be an environment variable", "write a name such as `MY_BYPASS`")
+    ceiling = table.span("at_most", "15m", "1s", "365d")
+    if ceiling > CEILING:
+        table.fault("at_most", "`at_most` of `bypass` is above the ceiling", "write `at_most: 15m` or less")
+    log = Path(table.optional("log", "logs/emergency_bypass.log") or "logs/emergency_bypass.log").expanduser()
+    off = tuple(text for text, _line in table.texts("switches_off"))
+    if not off:
+        table.missing("switches_off", "… with a line `- what it switches off` for each thing")
+    return BypassRule(
+        key=table.text("key", f"{system}:emergency_bypass"),
+        variable=variable,
+        ceiling=min(ceiling, CEILING),
+        a_day=table.integer("a_day", 3, 1, 3),
+        log=log if log.is_absolute() else state_root() / (system or "system") / log,
+        off=off,
+        on=tuple(text for text, _line in table.texts("leaves_on")),
+    )
