@@ -1,0 +1,103 @@
+"""The bypass dialog: why, for how long, what it switches off, what stays on, and where it ends by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from console.core.actions import Outcome, Refused
+from console.core.picture import Picture
+from console.core.plans import BypassPlan
+from console.engine.desk import Desk
+from screens.dialog import Dialog, Field
+from screens.rollback import OUTCOME_INK
+from widgets.rows import EMPTY, Row, row
+from widgets.vocabulary import Ink, Look
+from widgets.words import clean
+
+
+class BypassDialog(Dialog):
+    """Grant an emergency bypass."""
+
+    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
+        super().__init__(desk, look, clock)
+        self.add_class("-dangerous")
+        self.plan: BypassPlan | None = None
+        self.refused = ""
+        self.operation: str | None = None
+        try:
+            self.plan = desk.plan_bypass()
+        except Refused as error:
+            self.refused = str(error)
+
+    def heading(self) -> str:
+        """Which system, where."""
+        picture = self.desk.picture
+        return f" Emergency bypass of {picture.system} in {picture.environment.upper()} "
+
+    def fields(self) -> Iterable[Field]:
+        """Reason, minutes, target."""
+        longest = int(self.plan.longest.total_seconds() // 60) if self.plan else 15
+        return (
+            Field("Reason (required):", id="reason"),
+            Field(f"Minutes ({longest} at most):", id="minutes", value=str(longest), width=8),
+            Field(f"Type {self.desk.picture.system} and press Enter:", id="target"),
+        )
+
+    def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
+        """What it does, or how it went."""
+        if self.operation is not None:
+            return self._progress(picture)
+        if self.plan is None:
+            return [row((clean(self.refused), Ink.WARN)), EMPTY, row(("Esc leaves", Ink.DIM))]
+        plan = self.plan
+        return [
+            row(("switches off  ", Ink.DIM), (clean("; ".join(plan.off)) or "what the system reads it for", Ink.BAD)),
+            row(("stays on      ", Ink.DIM), (clean("; ".join(plan.on)), Ink.OK)),
+            *(row(("enforced      ", Ink.DIM), clean(line)) for line in plan.enforced),
+            row(("today         ", Ink.DIM), f"{plan.today} of {plan.a_day} used"),
+            EMPTY,
+        ]
+
+    def _progress(self, picture: Picture) -> list[Row]:
+        operation = next((entry for entry in picture.operations if entry.id == self.operation), None)
+        if operation is None:
+            return [row(("asking the store…", Ink.DIM))]
+        rows = [row(clean(line)) for line in operation.lines]
+        if operation.outcome is not Outcome.RUNNING:
+            rows.append(row((clean(operation.summary), OUTCOME_INK[operation.outcome])))
+        return [*rows, EMPTY, row(("Esc leaves", Ink.DIM))]
+
+    def ready(self) -> None:
+        """Listen only where there is something to fill in."""
+        if self.plan is None:
+            for field in self._fields:
+                field.display = False
+            return
+        super().ready()
+
+    def submit(self) -> None:
+        """Grant."""
+        if self.plan is None or self.operation is not None:
+            return
+        try:
+            length = timedelta(minutes=float(self.value("minutes")))
+        except (ValueError, OverflowError):
+            self.complain(row((f"{clean(self.value('minutes'))} is not a number of minutes", Ink.WARN)))
+            self.query_one("#minutes").focus()
+            return
+        if not timedelta(0) < length <= self.plan.longest:
+            most = int(self.plan.longest.total_seconds() // 60)
+            self.complain(row((f"a bypass lasts more than 0 and at most {most} minutes", Ink.WARN)))
+            self.query_one("#minutes").focus()
+            return
+        try:
+            self.operation = self.desk.grant_bypass(self.value("reason"), length, self.value("target")).id
+        except Refused as error:
+            self.complain(row((clean(str(error)), Ink.WARN)))
+            return
+        self.complain(EMPTY)
+        self.set_focus(None)
+        for field in self._fields:
+            field.display = False
+        self.show(self.desk.picture, self.clock())

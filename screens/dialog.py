@@ -1,0 +1,136 @@
+"""A dialog that stands before a dangerous action: it names everything, and asks for the target's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from console.core.picture import Picture
+from console.engine.desk import Desk
+from widgets.bypass_row import BypassRow
+from widgets.listing import Lines
+from widgets.rows import Row
+from widgets.vocabulary import Look
+
+DEAF = 0.5
+
+
+class Field(Horizontal):
+    """A label and what is typed behind it."""
+
+    def __init__(self, label: str, *, id: str, value: str = "", width: int | None = None) -> None:
+        super().__init__(classes="field")
+        self._label = label
+        self._width = width
+        self.entry = Input(value, id=id, compact=True, select_on_focus=False)
+        self.entry.cursor_blink = False
+
+    def compose(self) -> ComposeResult:
+        """The label, then the entry."""
+        yield Label(self._label, markup=False)
+        if self._width:
+            self.entry.styles.width = self._width
+        yield self.entry
+
+
+class Dialog(ModalScreen[None]):
+    """Rows that say what will be done, entries, and a line for what is wrong.
+
+    Keys pressed in the first half second go nowhere: they were meant for the screen below. Enter on an empty entry does
+    nothing. Escape leaves; what was begun goes on, for the engine owns it.
+    """
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
+
+    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
+        super().__init__()
+        self.desk = desk
+        self.look = look
+        self.clock = clock
+        self.listens = False
+        self.bypass = BypassRow(look)
+        self.said = Lines(look, id="said")
+        self.trouble = Lines(look, id="trouble")
+        self._fields: tuple[Field, ...] = ()
+
+    def fields(self) -> Iterable[Field]:
+        """The entries, in the order they are filled in."""
+        return ()
+
+    def heading(self) -> str:
+        """The words in the frame."""
+        raise NotImplementedError
+
+    def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
+        """What is said above the entries."""
+        raise NotImplementedError
+
+    def submit(self) -> None:
+        """Every entry is filled in and Enter was pressed in the last one."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """The bypass row, for it is on every screen, and the framed dialog."""
+        yield self.bypass
+        self._fields = tuple(self.fields())
+        box = Vertical(self.said, *self._fields, self.trouble, id="dialog")
+        box.border_title = self.heading()
+        if self.look.ascii:
+            box.add_class("-ascii")
+        yield box
+
+    def on_mount(self) -> None:
+        """Draw at once; listen half a second later."""
+        self.show(self.desk.picture, self.clock())
+        self.set_timer(DEAF, self._listen)
+
+    def _listen(self) -> None:
+        self.listens = True
+        self.ready()
+
+    def ready(self) -> None:
+        """Half a second has passed: put the cursor into the first entry."""
+        if self._fields:
+            self._fields[0].entry.focus()
+
+    def show(self, picture: Picture, now: datetime) -> None:
+        """Take a new picture, or the same one a second later."""
+        self.bypass.show(picture, now)
+        self.said.set(self.rows(picture, now))
+
+    def complain(self, row: Row) -> None:
+        """Say what is wrong, below the entries."""
+        self.trouble.set([row] if row else [])
+
+    def value(self, id: str) -> str:
+        """What is typed in an entry."""
+        return self.query_one(f"#{id}", Input).value.strip()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: on to the next entry, or submit from the last; nothing on an empty one."""
+        event.stop()
+        if not self.listens or not event.value.strip():
+            return
+        entries = [field.entry for field in self._fields]
+        place = entries.index(event.input)
+        later = [entry for entry in entries[place + 1 :] if entry.display]
+        if later:
+            later[0].focus()
+            return
+        empty = next((entry for entry in entries if not entry.value.strip()), None)
+        if empty is not None:
+            empty.focus()
+            return
+        self.submit()
+
+    def action_leave(self) -> None:
+        """Close the dialog."""
+        self.dismiss(None)

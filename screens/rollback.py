@@ -1,0 +1,178 @@
+"""The rollback dialog: what runs, what it returns to, and then, in place, how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from console.core.actions import Operation, Outcome, Refused
+from console.core.picture import Picture
+from console.core.plans import RollbackPlan
+from console.engine.desk import Desk
+from screens.dialog import Dialog, Field
+from widgets.rows import EMPTY, Row, row
+from widgets.vocabulary import Ink, Look
+from widgets.words import ago, clean
+
+DIFF_ROWS = 5
+PROGRESS_ROWS = 12
+
+OUTCOME_INK = {
+    Outcome.RUNNING: Ink.ACCENT,
+    Outcome.DONE: Ink.OK,
+    Outcome.FAILED: Ink.BAD,
+    Outcome.REFUSED: Ink.WARN,
+    Outcome.UNKNOWN: Ink.ALARM,
+}
+
+
+class RollbackDialog(Dialog):
+    """Roll back a deployment. Up and down pick another revision, page keys move through the difference."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "pick(-1)", "Newer revision", show=False, priority=True),
+        Binding("down", "pick(1)", "Older revision", show=False, priority=True),
+        Binding("pageup", "scroll_diff(-1)", "Diff up", show=False, priority=True),
+        Binding("pagedown", "scroll_diff(1)", "Diff down", show=False, priority=True),
+    ]
+
+    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
+        super().__init__(desk, look, clock)
+        self.add_class("-dangerous")
+        self.plan: RollbackPlan | None = None
+        self.operation: str | None = None
+        self.refused = ""
+        self._picked: int | None = None
+        self._diff_top = 0
+        self._make_plan()
+
+    def _make_plan(self) -> None:
+        try:
+            self.plan = self.desk.plan_rollback(self._picked)
+            self.refused = ""
+        except Refused as error:
+            self.plan = None
+            self.refused = str(error)
+
+    def heading(self) -> str:
+        """Which system, where."""
+        picture = self.desk.picture
+        return f" Roll back {picture.system} in {picture.environment.upper()} "
+
+    def fields(self) -> Iterable[Field]:
+        """The typed target."""
+        return (Field(f"Type {self.desk.picture.system} and press Enter:", id="target"),)
+
+    def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
+        """The plan while it is asked for; its progress once it is under way."""
+        if self.operation is not None:
+            return self._progress(picture)
+        if self.plan is None:
+            return [row((clean(self.refused), Ink.WARN)), EMPTY, row(("Esc leaves", Ink.DIM))]
+        self._keep_up(picture)
+        plan = self.plan
+        rows: list[Row] = [
+            row(
+                ("now    ", Ink.DIM), (plan.now_version, Ink.STRONG), f"  revision {plan.now_revision}, {plan.now_pods}"
+            ),
+            row(("       ", Ink.DIM), (f"read {ago(plan.read_at, now)}", Ink.DIM)),
+            row(("to     ", Ink.DIM), (plan.to_version, Ink.STRONG), f"  {clean(plan.why)}"),
+        ]
+        if len(plan.choices) > 1:
+            rows.append(row(("       up/down picks another of ", Ink.DIM), *self._choices(plan)))
+        rows += [row(("does   ", Ink.DIM), clean(line)) for line in plan.does]
+        rows += [row(("leaves ", Ink.DIM), clean(line)) for line in plan.leaves]
+        rows += [row(("WARN   ", Ink.WARN), (clean(line), Ink.WARN)) for line in plan.warnings]
+        rows += self._diff(plan)
+        rows.append(EMPTY)
+        return rows
+
+    def _keep_up(self, picture: Picture) -> None:
+        """Plan again where the deployment has changed under the dialog."""
+        cluster = picture.cluster.value
+        if self.plan is None or cluster is None:
+            return
+        for workload in cluster.workloads:
+            if workload.name == self.plan.workload and workload.resource_version != self.plan.resource_version:
+                self._make_plan()
+
+    def _choices(self, plan: RollbackPlan) -> Row:
+        parts: list[tuple[str, Ink]] = []
+        for number, version, _why in plan.choices[:6]:
+            ink = Ink.SELECTED if number == plan.to_revision else Ink.TEXT
+            parts += [(f" {number} {version} ", ink)]
+        return tuple(parts)
+
+    def _diff(self, plan: RollbackPlan) -> list[Row]:
+        changed = [line for line in plan.diff if not line.startswith(("---", "+++"))]
+        if not changed:
+            return [row(("diff   ", Ink.DIM), ("the two templates are equal", Ink.DIM))]
+        self._diff_top = max(0, min(self._diff_top, len(changed) - DIFF_ROWS))
+        shown = changed[self._diff_top : self._diff_top + DIFF_ROWS]
+        inks = {"+": Ink.OK, "-": Ink.BAD}
+        rows = []
+        for place, line in enumerate(shown):
+            head = "diff   " if place == 0 else "       "
+            rows.append(row((head, Ink.DIM), (clean(line), inks.get(line[:1], Ink.DIM))))
+        more = len(changed) - self._diff_top - len(shown)
+        if more > 0 or self._diff_top:
+            rows.append(row((f"       {more} more lines; page keys move", Ink.DIM)))
+        return rows
+
+    def _progress(self, picture: Picture) -> list[Row]:
+        operation = self._operation(picture)
+        if operation is None:
+            return [row(("beginning…", Ink.DIM))]
+        rows: list[Row] = [row((clean(operation.title), Ink.STRONG)), EMPTY]
+        lines = operation.lines[-PROGRESS_ROWS:]
+        rows += [row((f"{self.look.glyphs.running} ", Ink.DIM), clean(line)) for line in lines]
+        if operation.outcome is not Outcome.RUNNING:
+            rows += [EMPTY, row((clean(operation.summary), OUTCOME_INK[operation.outcome]))]
+        rows += [EMPTY, row(("Esc leaves; the rollback goes on", Ink.DIM))]
+        return rows
+
+    def _operation(self, picture: Picture) -> Operation | None:
+        return next((entry for entry in picture.operations if entry.id == self.operation), None)
+
+    def ready(self) -> None:
+        """Listen only where there is something to confirm."""
+        if self.plan is None:
+            for field in self._fields:
+                field.display = False
+            return
+        super().ready()
+
+    def submit(self) -> None:
+        """Begin."""
+        if self.plan is None or self.operation is not None:
+            return
+        try:
+            self.operation = self.desk.roll_back(self.plan, self.value("target")).id
+        except Refused as error:
+            self.complain(row((clean(str(error)), Ink.WARN)))
+            return
+        self.complain(EMPTY)
+        self.set_focus(None)
+        for field in self._fields:
+            field.display = False
+        self.show(self.desk.picture, self.clock())
+
+    def action_pick(self, by: int) -> None:
+        """Pick the next revision of those that can be returned to."""
+        plan = self.plan
+        if plan is None or self.operation is not None or not plan.choices:
+            return
+        numbers = [number for number, _version, _why in plan.choices]
+        place = numbers.index(plan.to_revision) if plan.to_revision in numbers else -1
+        self._picked = numbers[max(0, min(place + by, len(numbers) - 1))]
+        self._diff_top = 0
+        self._make_plan()
+        self.show(self.desk.picture, self.clock())
+
+    def action_scroll_diff(self, pages: int) -> None:
+        """Move through the difference."""
+        self._diff_top += pages * DIFF_ROWS
+        self.show(self.desk.picture, self.clock())
