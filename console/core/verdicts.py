@@ -31,10 +31,11 @@ class Sample:
 class Series:
     """A metric's samples on its epoch-aligned grid, oldest first; a grid point without a sample is missing.
 
-    error: why the newest query failed, else None. partial: the server said that its answer is incomplete.
+    error: why the newest query failed, else None. partial: the newest answer is incomplete; note: in what way.
     """
 
     step: timedelta
     samples: tuple[Sample, ...] = ()
     error: str | None = None
     partial: bool = False
+    note: str = ""
