@@ -7,6 +7,18 @@ from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
+class Good:
+    """What was recorded good of a workload. template: the pod template as JSON text, as `Revision.template` is; it is
+    enough to return to even where the cluster no longer keeps the revision.
+    """
+
+    version: str
+    image: str
+    template: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackPlan:
     """What a rollback would do, as read at `read_at`; bound to `resource_version`, so that a change in between is
     noticed.
@@ -15,7 +27,8 @@ class RollbackPlan:
     diff: unified diff of the pod templates, a line each. does, leaves: sentences for the dialog. choices:
     (revision, version, why)
     of every revision that can be picked, newest first. target: what the engineer types. warnings: such as a
-    GitOps owner.
+    GitOps owner. now_template: the pod template that runs, by which another's change in between is told from a mere
+    change of status or size.
     """
 
     target: str
@@ -35,6 +48,7 @@ class RollbackPlan:
     warnings: tuple[str, ...]
     resource_version: str
     read_at: datetime
+    now_template: str = ""
 
 
 @dataclass(frozen=True, slots=True)

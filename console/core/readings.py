@@ -111,7 +111,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod. ready counts containers: `ready_containers` of `containers`. revision: of its ReplicaSet, 0 unknown."""
+    """One pod. ready counts containers: `ready_containers` of `containers`. revision: of its ReplicaSet, 0 unknown.
+
+    workload: the Deployment it belongs to, empty where unknown.
+    """
 
     name: str
     phase: str
@@ -127,6 +130,7 @@ class Pod:
     ip: str
     reason: str
     terminating: bool
+    workload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ class Workload:
     (`ProgressDeadlineExceeded`), else empty. current: the number of the newest revision. resource_version: for
     preconditions.
     managed_by: the GitOps controller that owns the object (Argo CD, Flux), else empty.
+    template: the pod template asked for now, as JSON text like a revision's.
     """
 
     name: str
@@ -189,6 +194,7 @@ class Workload:
     uid: str
     revisions: tuple[Revision, ...]
     managed_by: str = ""
+    template: str = ""
 
     def revision(self, number: int) -> Revision | None:
         """The revision of that number, if the cluster still keeps it."""
@@ -197,13 +203,17 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """What list-watch keeps of one namespace: the environment's workloads, their pods and events, newest first."""
+    """What list-watch keeps of one namespace: the environment's workloads, their pods and events, newest first.
+
+    events_error: why events cannot be read (often: no right to), else empty; the rest is good without them.
+    """
 
     context: str
     namespace: str
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
     events: tuple[ClusterEvent, ...]
+    events_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
