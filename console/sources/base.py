@@ -43,7 +43,7 @@ class Poller(Generic[T]):
     """A source that calls `read` every `interval` in a daemon thread.
 
     read: returns the value or raises SourceError; it sets its own deadlines. A read that runs long delays the next one
-    and never doubles it.
+    and never doubles it. pause: how long to wait for the next read, where that is not always `interval`.
     """
 
     def __init__(
@@ -54,11 +54,12 @@ class Poller(Generic[T]):
         clock: Clock,
         interval: timedelta,
         stale_after: timedelta | None = None,
+        pause: Callable[[], timedelta] | None = None,
     ) -> None:
         self.name = name
         self._read = read
         self._clock = clock
-        self._interval = interval.total_seconds()
+        self._pause = pause or (lambda: interval)
         self._reading: Reading[T] = Reading(stale_after=stale_after or max(interval * 3, timedelta(seconds=6)))
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -103,4 +104,4 @@ class Poller(Generic[T]):
             if self._ended.is_set():
                 return
             changed()
-            self._wake.wait(self._interval)
+            self._wake.wait(max(self._pause().total_seconds(), 0))
