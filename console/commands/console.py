@@ -6,7 +6,9 @@ import argparse
 import sys
 
 from console.commands.choosing import Choice, Unclear, choose, load, remember
+from console.core.system import Tone
 from console.engine.engine import Engine
+from console.systems.catalog import find_systems
 from console.systems.places import state_dir
 
 
@@ -23,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     choice = choose(arguments)
     while True:
         if choice is None:
-            choice = pick(arguments.system)
+            choice = pick(arguments.system, ascii_only=arguments.ascii)
             if choice is None:
                 return 0
         code = open_console(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
@@ -36,14 +38,26 @@ def run(arguments: argparse.Namespace) -> int:
 SWITCH = -1
 
 
-def pick(system: str | None) -> Choice | None:
-    """Ask which system and environment; None where the person leaves."""
-    from screens.picker import pick_environment_of
+def pick(system: str | None, *, ascii_only: bool) -> Choice | None:
+    """Ask which system and environment; None where the person leaves. Raises Unclear where there is nothing to pick."""
+    from screens.picker import Entry, PickerApp, entries_of
 
-    picked = pick_environment_of(system)
+    if system is not None:
+        entries = entries_of([load(system)])
+    else:
+        entries = []
+        for found in find_systems():
+            try:
+                entries += entries_of([load(str(found.path))])
+            except Unclear as error:
+                first = str(error).splitlines()[0]
+                entries.append(Entry(str(found.path), found.name, "", "", Tone.STAGING, fault=first))
+    if not entries:
+        raise Unclear("no system is installed; `hakgal-console sandbox` opens a practice world")
+    picked = PickerApp(entries, ascii_only=ascii_only).run()
     if picked is None:
         return None
-    loaded = load(picked.system)
+    loaded = load(picked.path)
     environment = loaded.environment(picked.environment)
     return None if environment is None else Choice(loaded, environment)
 

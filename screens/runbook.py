@@ -1,0 +1,204 @@
+"""One runbook: its text with the block at the cursor, and below it what the block that ran has said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from console.core.actions import Operation, Outcome, Refused
+from console.core.picture import Picture
+from console.core.runbook import Block, Runbook
+from console.engine.desk import Desk
+from screens.dialog import Dialog, Field
+from screens.rollback import OUTCOME_INK
+from screens.room import Room
+from widgets.listing import Lines, Listing
+from widgets.rows import EMPTY, Row, row
+from widgets.vocabulary import Ink, Look
+from widgets.words import clean, plural, span
+
+OUTPUT_ROWS = 200
+COMMAND_ROWS = 12
+
+
+class RunbookRoom(Room):
+    """Arrows move through the text, `n` and `N` from block to block, Enter runs the block there, `x` stops it."""
+
+    where = "runbook"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "block(1)", "Next block", show=False),
+        Binding("N", "block(-1)", "Previous block", show=False),
+        Binding("x", "stop", "Stop", show=False),
+        Binding("tab", "swap", "Text or output", show=False),
+    ]
+
+    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime], runbook: Runbook) -> None:
+        super().__init__(desk, look, clock)
+        self.runbook = runbook
+        self.operation: str | None = None
+        self.lines = runbook.source.splitlines()
+        self._marks: dict[int, Operation] = {}
+
+    def content(self) -> Iterable[Widget]:
+        """The text, a line that says how the newest run stands, and its output."""
+        self.text = Listing(self.look, empty=row((" this file is empty", Ink.DIM)), id="text")
+        self.state = Lines(self.look, [EMPTY], grows=False, id="state")
+        self.state.styles.height = 1
+        self.output = Listing(self.look, empty=row((" nothing has run yet", Ink.DIM)), id="output")
+        self.text.styles.height = "2fr"
+        self.output.styles.height = "1fr"
+        yield from (self.text, self.state, self.output)
+
+    def title_of(self, picture: Picture, now: datetime) -> str:
+        """Which runbook, and how many blocks."""
+        return f"{self.runbook.title} · {plural(len(self.runbook.blocks), 'block')}"
+
+    def on_mount(self) -> None:
+        """Begin at the first block."""
+        super().on_mount()
+        self.text.focus()
+        if self.runbook.blocks:
+            self.text.action_move(self.runbook.blocks[0].line - 1)
+
+    def draw(self, picture: Picture, now: datetime) -> None:
+        """The text with marks, the state, the output."""
+        operation = self._operation(picture)
+        if operation is not None:
+            self._marks[self._line_of(operation)] = operation
+        self.text.set([self._text_row(number) for number in range(1, len(self.lines) + 1)])
+        self.state.set([self._state_row(operation, now)])
+        if operation is None:
+            return
+        at_end = self.output.cursor >= len(self.output.rows) - 1
+        self.output.set([row(f" {clean(line)}") for line in operation.lines[-OUTPUT_ROWS:]])
+        if at_end and self.output.rows:
+            self.output.cursor = len(self.output.rows) - 1
+            self.output.repaint()
+
+    def _operation(self, picture: Picture) -> Operation | None:
+        return next((entry for entry in picture.operations if entry.id == self.operation), None)
+
+    def _line_of(self, operation: Operation) -> int:
+        return int(operation.title.rsplit(":", 1)[1])
+
+    def _text_row(self, number: int) -> Row:
+        block = self._block_at(number)
+        line = clean(self.lines[number - 1])
+        if block is None:
+            heading = line.startswith("#")
+            return row("   ", (line, Ink.TITLE if heading else Ink.TEXT))
+        ran = self._marks.get(block.line)
+        mark = (" ", Ink.DIM)
+        if number == block.line:
+            glyphs = self.look.glyphs
+            mark = (glyphs.unknown, Ink.WARN) if block.blocked else (glyphs.todo, Ink.ACCENT)
+            if ran is not None:
+                signs = {Outcome.DONE: glyphs.ok, Outcome.RUNNING: glyphs.running, Outcome.UNKNOWN: glyphs.unknown}
+                mark = (signs.get(ran.outcome, glyphs.failed), OUTCOME_INK[ran.outcome])
+        return row(mark, " ", (line, Ink.DIM if line.lstrip().startswith(("```", "~~~")) else Ink.ACCENT))
+
+    def _block_at(self, number: int) -> Block | None:
+        """The block whose fence or text the line is part of."""
+        for block in self.runbook.blocks:
+            if block.line <= number <= block.line + block.text.count("\n") + 1:
+                return block
+        return None
+
+    def _state_row(self, operation: Operation | None, now: datetime) -> Row:
+        if operation is None:
+            return row((" Output", Ink.TITLE))
+        if operation.outcome is Outcome.RUNNING:
+            told = f"running {span(now - operation.began)}; x stops it, Esc leaves and it goes on"
+            return row((f" {operation.title}  ", Ink.TITLE), (told, Ink.ACCENT))
+        return row((f" {operation.title}  ", Ink.TITLE), (clean(operation.summary), OUTCOME_INK[operation.outcome]))
+
+    def action_block(self, by: int) -> None:
+        """Go to the next or previous block."""
+        starts = [block.line - 1 for block in self.runbook.blocks]
+        here = self.text.cursor
+        wanted = [start for start in starts if start > here] if by > 0 else [start for start in starts if start < here]
+        if wanted:
+            self.text.action_move((wanted[0] if by > 0 else wanted[-1]) - here)
+
+    def action_swap(self) -> None:
+        """Go from the text to the output and back."""
+        (self.output if self.text.has_focus else self.text).focus()
+
+    def action_stop(self) -> None:
+        """Stop the block that runs."""
+        operation = self._operation(self.desk.picture)
+        if operation is None or operation.outcome is not Outcome.RUNNING:
+            self.say("nothing runs here")
+            return
+        self.desk.cancel(operation.id)
+        self.say("stopping: INT, then TERM, then KILL")
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Enter on a block: show exactly what would run, and ask."""
+        event.stop()
+        if event.listing is not self.text:
+            return
+        block = self._block_at(event.index + 1)
+        if self.desk.picture.read_only:
+            self.say("the console was started with --read-only")
+        elif block is None:
+            self.say("there is no block at the cursor; n goes to the next one")
+        elif block.blocked or not block.runnable:
+            self.say(f"line {block.line} cannot be run: {block.blocked or f'{block.language} is not a shell'}")
+        elif (running := self._operation(self.desk.picture)) and running.outcome is Outcome.RUNNING:
+            self.say("a block is still running; x stops it")
+        else:
+            self.app.push_screen(RunDialog(self.desk, self.look, self.clock, self.runbook, block, self._began))
+
+    def _began(self, operation: Operation) -> None:
+        self.operation = operation.id
+        self.show(self.desk.picture, self.clock())
+
+
+class RunDialog(Dialog):
+    """The exact text of a block, and the typed target, before it runs."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        look: Look,
+        clock: Callable[[], datetime],
+        runbook: Runbook,
+        block: Block,
+        began: Callable[[Operation], None],
+    ) -> None:
+        super().__init__(desk, look, clock)
+        self.runbook = runbook
+        self.block = block
+        self._began = began
+
+    def heading(self) -> str:
+        """Which block, where."""
+        picture = self.desk.picture
+        return f" Run {self.runbook.path.name}:{self.block.line} for {picture.system} in {picture.environment.upper()} "
+
+    def fields(self) -> Iterable[Field]:
+        """The typed target."""
+        return (Field(f"Type {self.desk.picture.system} and press Enter:", id="target"),)
+
+    def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
+        """The text as bash gets it."""
+        lines = self.block.text.rstrip("\n").split("\n")
+        rows = [row((clean(line), Ink.ACCENT)) for line in lines[:COMMAND_ROWS]]
+        if len(lines) > COMMAND_ROWS:
+            rows.append(row((f"… {len(lines) - COMMAND_ROWS} more lines, as in the file", Ink.WARN)))
+        return [*rows, EMPTY, row(("a new bash runs this on this machine; Esc leaves", Ink.DIM)), EMPTY]
+
+    def submit(self) -> None:
+        """Run it."""
+        try:
+            operation = self.desk.run_block(self.runbook, self.block, self.value("target"))
+        except Refused as error:
+            self.complain(row((clean(str(error)), Ink.WARN)))
+            return
+        self._began(operation)
+        self.dismiss(None)

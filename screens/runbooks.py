@@ -1,0 +1,68 @@
+"""The list of a system's runbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from textual.widget import Widget
+
+from console.core.actions import Refused
+from console.core.picture import AlertState, Picture
+from screens.room import Room
+from screens.runbook import RunbookRoom
+from widgets.listing import Listing
+from widgets.rows import Row, cell, row
+from widgets.vocabulary import Ink
+from widgets.words import clean, plural
+
+
+class RunbooksRoom(Room):
+    """Every Markdown file of the system; Enter opens one. Those that a firing alert points to come first."""
+
+    where = "runbooks"
+
+    def content(self) -> Iterable[Widget]:
+        """The list."""
+        self.listing = Listing(self.look, empty=row((" this system has no runbooks", Ink.DIM)))
+        self.paths = list(self.desk.system.runbooks)
+        yield self.listing
+
+    def title_of(self, picture: Picture, now: datetime) -> str:
+        """How many."""
+        return plural(len(self.desk.system.runbooks), "runbook")
+
+    def on_mount(self) -> None:
+        """Listen."""
+        super().on_mount()
+        self.listing.focus()
+
+    def draw(self, picture: Picture, now: datetime) -> None:
+        """Those that are called for first, then by name."""
+        called = {
+            alert.runbook: alert.title
+            for alert in picture.alerts.alerts
+            if alert.runbook is not None and alert.state is AlertState.FIRING
+        }
+        at = self.paths[self.listing.cursor] if self.paths else None
+        self.paths = sorted(self.desk.system.runbooks, key=lambda path: (path not in called, path.name))
+        rows: list[Row] = []
+        for path in self.paths:
+            fires = called.get(path)
+            words = (f"{fires} is firing", Ink.ALARM) if fires else ("", Ink.DIM)
+            rows.append(
+                row(" ", cell(clean(path.stem.replace("-", " ")), 40, Ink.STRONG if fires else Ink.TEXT), words)
+            )
+        if at in self.paths and self.listing.rows:
+            self.listing.cursor = self.paths.index(at)
+        self.listing.set(rows)
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Open the runbook at the cursor."""
+        event.stop()
+        try:
+            runbook = self.desk.read_runbook(self.paths[event.index])
+        except Refused as error:
+            self.say(str(error), Ink.BAD)
+            return
+        self.app.push_screen(RunbookRoom(self.desk, self.look, self.clock, runbook))
