@@ -1,0 +1,32 @@
+"""What the journal amounts to: questions answered by folding its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date
+
+from console.journal.events import Event
+
+GOOD = "good.recorded"
+GRANTED = "bypass.granted"
+
+
+def good_version(events: Iterable[Event], environment: str, workload: str) -> Event | None:
+    """The newest event that recorded a version of a workload as good in an environment; None where there is none."""
+    newest: Event | None = None
+    for event in events:
+        body = event.body
+        if event.kind == GOOD and body.get("environment") == environment and body.get("workload") == workload:
+            newest = event
+    return newest
+
+
+def grants_today(events: Iterable[Event], environment: str, day: date) -> tuple[Event, ...]:
+    """The bypasses granted in an environment on one day of UTC, oldest first."""
+    return tuple(
+        event
+        for event in events
+        if event.kind == GRANTED
+        and event.body.get("environment") == environment
+        and event.at.astimezone(UTC).date() == day
+    )
