@@ -12,7 +12,7 @@ from console.systems.places import config_dir
 FILE = "system.yaml"
 
 
-class UnknownSystem(Exception):
+class UnknownSystem(LookupError):
     """There is no such system; the message names the known ones and the nearest."""
 
 

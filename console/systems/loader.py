@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from console.core.bypass import CEILING
 from console.core.system import BypassRule, SessionScheme, System
+from console.systems.checking import query_faults, runbook_faults
 from console.systems.environments import beside, read_environments
 from console.systems.faults import BrokenFile, Fault
 from console.systems.measures import read_alerts, read_log_patterns, read_metrics
 from console.systems.places import state_root
 from console.systems.sheet import Sheet, Table
 
-__all__ = ["BrokenFile", "Fault", "load_system"]
+__all__ = ["BrokenFile", "Fault", "check", "load_system"]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 KEYS = (
@@ -28,18 +29,35 @@ def load_system(path: Path, *, environ: Mapping[str, str] | None = None) -> Syst
 
     environ: where `${NAME:-text}` looks; secrets are not read here. The format is described in runbooks/README.md.
     """
-    path = path.expanduser().absolute()
-    if path.is_dir():
-        path = path / "system.yaml"
-    sheet = Sheet(path, os.environ if environ is None else environ)
-    top = Table(sheet, sheet.root(), "the file", 1, KEYS)
-    system = _system(top)
+    sheet = _sheet(path, environ)
+    system = _system(sheet)
     if sheet.faults:
         raise BrokenFile(sheet.faults)
     return system
 
 
-def _system(top: Table) -> System:
+def check(path: Path, *, environ: Mapping[str, str] | None = None) -> tuple[Fault, ...]:
+    """Every fault of a system's folder or file, by file and line; empty where it can be used.
+
+    Further than loading goes: Markdown runbooks must be readable, and PromQL must be PromQL.
+    """
+    sheet = _sheet(path, environ)
+    runbooks: Iterable[Path] = sorted(sheet.path.parent.glob("*.md"))
+    try:
+        runbooks = _system(sheet).runbooks
+    except BrokenFile as error:
+        sheet.faults.extend(error.faults)
+    return tuple(sorted({*sheet.faults, *query_faults(sheet), *runbook_faults(runbooks)}))
+
+
+def _sheet(path: Path, environ: Mapping[str, str] | None) -> Sheet:
+    path = path.expanduser().absolute()
+    return Sheet(path / "system.yaml" if path.is_dir() else path, os.environ if environ is None else environ)
+
+
+def _system(sheet: Sheet) -> System:
+    """The system as far as it can be read; what is wrong is noted on the sheet. Raises BrokenFile."""
+    top = Table(sheet, sheet.root(), "the file", 1, KEYS)
     name = top.text("name", "hak-gal")
     if name and not NAME.fullmatch(name):
         top.fault("name", f"`{name}` cannot be the name of a system", "use lower-case letters, digits and `-`")

@@ -113,6 +113,8 @@ def _metric(name: str, table: Table, patterns: Collection[str], checks: Collecti
     source = sources[0] if sources else MetricSource.PROMQL
     query = table.raw(source.value) or ""
     shown = _unit(table, source)
+    if query and source is MetricSource.PROMQL:
+        table.sheet.queries.append((table.line("promql"), query))
     if query and source is MetricSource.REDIS:
         _check_name(table, "redis", query, REDIS_FIELDS, "the fields")
         if query in REDIS_FIELDS:

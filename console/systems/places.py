@@ -33,21 +33,22 @@ class LastUsed:
     """What the console was opened on last. system: a name or a path, as `resolve_system` reads it."""
 
     system: str
-    environment: str
+    environment: str | None
 
 
 def last_used() -> LastUsed | None:
     """What was opened last; None where nothing was, or where it cannot be read: it is a convenience only."""
     try:
         found = json.loads((state_root() / "last.json").read_text("utf-8"))
-        return LastUsed(str(found["system"]), str(found["environment"]))
+        environment = found["environment"]
+        return LastUsed(str(found["system"]), None if environment is None else str(environment))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def remember(used: LastUsed) -> None:
-    """Keep what was opened. Raises OSError."""
-    text = json.dumps({"system": used.system, "environment": used.environment})
+def remember_used(system: str, environment: str | None) -> None:
+    """Keep what was opened. system: a name or a path, as `resolve_system` reads it. Raises OSError."""
+    text = json.dumps({"system": system, "environment": environment})
     write_atomically(_private(state_root()) / "last.json", text + "\n")
 
 

@@ -27,12 +27,13 @@ E = TypeVar("E", bound=Enum)
 
 
 class Sheet:
-    """One file being read. environ: where `${NAME:-text}` looks first."""
+    """One file being read. environ: where `${NAME:-text}` looks first. queries: every PromQL in it, with its line."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self.environ = environ
         self.faults: list[Fault] = []
+        self.queries: list[tuple[int, str]] = []
 
     def fault(self, line: int, wrong: str, right: str) -> None:
         """Note a fault and go on reading."""
