@@ -27,7 +27,7 @@ class Sample:
 class Series:
     """A metric's samples on its epoch-aligned grid, oldest first; a grid point without a sample is missing.
 
-    error: why the newest query failed, else None. partial: the server said that its answer is incomplete.
+    error: why the newest query failed, else None. partial: the newest answer is incomplete; note: in what way.
     end: the newest grid point that the source was asked for and answered, with a sample or without one. Where it is
     None, the newest sample is taken for the end while it is fresh, and after that the grid up to now is missing.
     """
@@ -36,6 +36,7 @@ class Series:
     samples: tuple[Sample, ...] = ()
     error: str | None = None
     partial: bool = False
+    note: str = ""
     end: datetime | None = None
 
 

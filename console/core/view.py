@@ -183,7 +183,7 @@ def refusal(condition: Condition, view: View, floor: Series | None) -> tuple[Ver
             return Verdict.ERROR, one.error
     for one, partial in zip(asked, condition.metrics, strict=False):
         if one.partial:
-            return Verdict.NODATA, f"the answer for {partial} is incomplete, its server warns"
+            return Verdict.NODATA, f"the answer for {partial} is incomplete: {one.note or 'its server warns'}"
     if not series.samples:
         return Verdict.NODATA, f"no sample of {name} was ever seen"
     if isinstance(condition.test, Freshness):
