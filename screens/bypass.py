@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from console.core.actions import Outcome, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan
-from console.engine.desk import Desk
 from screens.dialog import Dialog, Field
 from screens.rollback import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
-from widgets.vocabulary import Ink, Look
+from widgets.vocabulary import Ink
 from widgets.words import clean
 
 
 class BypassDialog(Dialog):
     """Grant an emergency bypass."""
 
-    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
-        super().__init__(desk, look, clock)
+    def __init__(self) -> None:
+        super().__init__()
         self.add_class("-dangerous")
         self.plan: BypassPlan | None = None
         self.refused = ""
         self.operation: str | None = None
+
+    def begin(self) -> None:
+        """Plan, from what is in memory."""
         try:
-            self.plan = desk.plan_bypass()
+            self.plan = self.desk.plan_bypass()
         except Refused as error:
             self.refused = str(error)
 
     def heading(self) -> str:
         """Which system, where."""
-        picture = self.desk.picture
+        picture = self.console.picture
         return f" Emergency bypass of {picture.system} in {picture.environment.upper()} "
 
     def fields(self) -> Iterable[Field]:
@@ -41,7 +43,7 @@ class BypassDialog(Dialog):
         return (
             Field("Reason (required):", id="reason"),
             Field(f"Minutes ({longest} at most):", id="minutes", value=str(longest), width=8),
-            Field(f"Type {self.desk.picture.system} and press Enter:", id="target"),
+            Field(f"Type {self.console.picture.system} and press Enter:", id="target"),
         )
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
@@ -96,8 +98,4 @@ class BypassDialog(Dialog):
         except Refused as error:
             self.complain(row((clean(str(error)), Ink.WARN)))
             return
-        self.complain(EMPTY)
-        self.set_focus(None)
-        for field in self._fields:
-            field.display = False
-        self.show(self.desk.picture, self.clock())
+        self.close_entries()

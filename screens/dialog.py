@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from console.core.picture import Picture
 from console.engine.desk import Desk
+from screens.base import ConsoleDialog
 from widgets.bypass_row import BypassRow
 from widgets.listing import Lines
 from widgets.rows import Row
@@ -40,26 +42,34 @@ class Field(Horizontal):
         yield self.entry
 
 
-class Dialog(ModalScreen[None]):
+class Dialog(ConsoleDialog[None]):
     """Rows that say what will be done, entries, and a line for what is wrong.
 
     Keys pressed in the first half second go nowhere: they were meant for the screen below. Enter on an empty entry does
     nothing. Escape leaves; what was begun goes on, for the engine owns it.
     """
 
-    CSS_PATH = "dialog.tcss"
+    CSS_PATH = Path(__file__).with_name("dialog.tcss")
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
 
-    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.desk = desk
-        self.look = look
-        self.clock = clock
         self.listens = False
-        self.bypass = BypassRow(look)
-        self.said = Lines(look, id="said")
-        self.trouble = Lines(look, id="trouble")
         self._fields: tuple[Field, ...] = ()
+
+    @property
+    def desk(self) -> Desk:
+        """The engine."""
+        return self.console.desk
+
+    @property
+    def look(self) -> Look:
+        """How things look here."""
+        return self.console.look
+
+    def begin(self) -> None:
+        """Find out what is to be said; called once, before anything is drawn."""
 
     def fields(self) -> Iterable[Field]:
         """The entries, in the order they are filled in."""
@@ -79,17 +89,19 @@ class Dialog(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The bypass row, for it is on every screen, and the framed dialog."""
-        yield self.bypass
+        self.begin()
+        self.said = Lines(self.look, id="said")
+        self.trouble = Lines(self.look, id="trouble")
         self._fields = tuple(self.fields())
+        yield BypassRow(self.look)
         box = Vertical(self.said, *self._fields, self.trouble, id="dialog")
-        box.border_title = self.heading()
-        if self.look.ascii:
-            box.add_class("-ascii")
+        box.border_title = self.look.spell(self.heading())
+        box.set_class(self.look.ascii, "-ascii")
         yield box
 
     def on_mount(self) -> None:
         """Draw at once; listen half a second later."""
-        self.show(self.desk.picture, self.clock())
+        self.take(self.console.picture)
         self.set_timer(DEAF, self._listen)
 
     def _listen(self) -> None:
@@ -101,18 +113,34 @@ class Dialog(ModalScreen[None]):
         if self._fields:
             self._fields[0].entry.focus()
 
-    def show(self, picture: Picture, now: datetime) -> None:
-        """Take a new picture, or the same one a second later."""
-        self.bypass.show(picture, now)
-        self.said.set(self.rows(picture, now))
+    def picture_changed(self, picture: Picture) -> None:
+        """Say it anew."""
+        self.said.set(self.rows(picture, self.console.now()))
+
+    def ticked(self, now: datetime) -> None:
+        """Let ages grow."""
+        self.said.set(self.rows(self.console.picture, now))
 
     def complain(self, row: Row) -> None:
         """Say what is wrong, below the entries."""
         self.trouble.set([row] if row else [])
 
+    def close_entries(self) -> None:
+        """Nothing more is to be typed."""
+        self.complain(())
+        self.set_focus(None)
+        for field in self._fields:
+            field.display = False
+        self.take(self.console.picture)
+
     def value(self, id: str) -> str:
         """What is typed in an entry."""
         return self.query_one(f"#{id}", Input).value.strip()
+
+    def on_key(self, event: events.Key) -> None:
+        """A dialog has no keys but its own: what no entry took goes nowhere."""
+        if event.key != "escape":
+            event.stop()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: on to the next entry, or submit from the last; nothing on an empty one."""
@@ -120,8 +148,7 @@ class Dialog(ModalScreen[None]):
         if not self.listens or not event.value.strip():
             return
         entries = [field.entry for field in self._fields]
-        place = entries.index(event.input)
-        later = [entry for entry in entries[place + 1 :] if entry.display]
+        later = entries[entries.index(event.input) + 1 :]
         if later:
             later[0].focus()
             return

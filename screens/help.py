@@ -2,81 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.widget import Widget
 
 from console.actions.table import actions_of
-from console.core.picture import Picture
-from console.engine.desk import Desk
-from widgets.bypass_row import BypassRow
+from screens.panel import Panel
 from widgets.footer import key_sign
 from widgets.listing import Listing
-from widgets.rows import Row, cell, right, row
-from widgets.vocabulary import Ink, Look
+from widgets.rows import EMPTY, Row, cell, right, row
+from widgets.vocabulary import Ink
+from widgets.words import clean
 
 
-class HelpScreen(ModalScreen[None]):
-    """A list that scrolls; Escape, `q` or `?` closes it."""
+class HelpScreen(Panel[None]):
+    """A list that scrolls; Escape, `q` or `?` closes it. moves: (keys, words) of what is no action, such as moving."""
 
-    CSS_PATH = "panel.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "leave", "Leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,question_mark", "leave", "Leave", show=False)]
+    heading = " Keys "
 
-    def __init__(
-        self, desk: Desk, look: Look, clock: Callable[[], datetime], *, where: str, keys: Mapping[str, str]
-    ) -> None:
+    def __init__(self, where: str, moves: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__()
-        self.desk = desk
-        self.look = look
-        self.clock = clock
         self.where = where
-        self.keys = keys
-        self.bypass = BypassRow(look)
-        self.listing = Listing(look, self.rows())
+        self.moves = tuple(moves)
 
     def rows(self) -> list[Row]:
         """A row an action: key, title, what it does, or why it cannot be done now."""
         rows = []
         for action in actions_of(self.where):
-            why = action.disabled_reason(self.desk.picture)
+            why = action.disabled_reason(self.console.picture)
             rows.append(
                 row(
-                    right(key_sign(self.keys.get(action.id, action.key)), 7, Ink.DIM if why else Ink.KEY),
+                    right(key_sign(self.console.keys.get(action.id, action.key)), 12, Ink.DIM if why else Ink.KEY),
                     "  ",
                     cell(action.title, 26, Ink.DIM if why else Ink.STRONG),
-                    (f"not now: {why}", Ink.WARN) if why else (action.help, Ink.TEXT),
+                    (f"not now: {clean(why)}", Ink.WARN) if why else (action.help, Ink.TEXT),
                 )
             )
-        rows.append(
-            row(right("arrows", 7, Ink.KEY), "  ", cell("Move", 26, Ink.STRONG), "j and k too; page keys, Home and End")
-        )
-        rows.append(row(right("Tab", 7, Ink.KEY), "  ", cell("Next pane", 26, Ink.STRONG), "Shift+Tab goes back"))
+        if self.moves:
+            rows.append(EMPTY)
+        rows += [row(right(keys, 12, Ink.KEY), "  ", words) for keys, words in self.moves]
         return rows
 
-    def compose(self) -> ComposeResult:
-        """The framed list."""
-        yield self.bypass
-        box = Vertical(self.listing, id="panel", classes="-wide")
-        box.border_title = " Keys "
-        box.border_subtitle = " Esc leaves "
-        box.set_class(self.look.ascii, "-ascii")
-        yield box
+    def content(self) -> Iterable[Widget]:
+        """The list."""
+        rows = self.rows()
+        self.height = len(rows) + 2
+        self.listing = Listing(self.look, rows)
+        yield self.listing
 
     def on_mount(self) -> None:
         """Begin at the top."""
-        self.query_one("#panel").styles.height = min(len(self.listing.rows) + 2, max(6, self.app.size.height - 2))
-        self.bypass.show(self.desk.picture, self.clock())
+        super().on_mount()
         self.listing.focus()
-
-    def show(self, picture: Picture, now: datetime) -> None:
-        """Keep the bypass row true."""
-        self.bypass.show(picture, now)
-
-    def action_leave(self) -> None:
-        """Close."""
-        self.dismiss(None)

@@ -20,7 +20,7 @@ from widgets.words import clean, plural, span
 class PodsRoom(Room):
     """Two lists: pods, and events newest first; Tab goes from one to the other, Enter tells all of one line."""
 
-    where = "pods"
+    place = "pods"
 
     def content(self) -> Iterable[Widget]:
         """Pods above, events below, and the whole of the line at the cursor."""
@@ -68,7 +68,7 @@ class PodsRoom(Room):
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Tell all of the line at the cursor, below."""
-        cluster = self.desk.picture.cluster.value
+        cluster = self.console.picture.cluster.value
         if cluster is None:
             return
         if event.listing is self.pods and event.index < len(cluster.pods):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -11,10 +11,9 @@ from textual.binding import Binding, BindingType
 from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.plans import RollbackPlan
-from console.engine.desk import Desk
 from screens.dialog import Dialog, Field
 from widgets.rows import EMPTY, Row, row
-from widgets.vocabulary import Ink, Look
+from widgets.vocabulary import Ink
 from widgets.words import ago, clean
 
 DIFF_ROWS = 5
@@ -39,14 +38,17 @@ class RollbackDialog(Dialog):
         Binding("pagedown", "scroll_diff(1)", "Diff down", show=False, priority=True),
     ]
 
-    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
-        super().__init__(desk, look, clock)
+    def __init__(self) -> None:
+        super().__init__()
         self.add_class("-dangerous")
         self.plan: RollbackPlan | None = None
         self.operation: str | None = None
         self.refused = ""
         self._picked: int | None = None
         self._diff_top = 0
+
+    def begin(self) -> None:
+        """Plan, from what is in memory."""
         self._make_plan()
 
     def _make_plan(self) -> None:
@@ -59,12 +61,12 @@ class RollbackDialog(Dialog):
 
     def heading(self) -> str:
         """Which system, where."""
-        picture = self.desk.picture
+        picture = self.console.picture
         return f" Roll back {picture.system} in {picture.environment.upper()} "
 
     def fields(self) -> Iterable[Field]:
         """The typed target."""
-        return (Field(f"Type {self.desk.picture.system} and press Enter:", id="target"),)
+        return (Field(f"Type {self.console.picture.system} and press Enter:", id="target"),)
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """The plan while it is asked for; its progress once it is under way."""
@@ -154,11 +156,7 @@ class RollbackDialog(Dialog):
         except Refused as error:
             self.complain(row((clean(str(error)), Ink.WARN)))
             return
-        self.complain(EMPTY)
-        self.set_focus(None)
-        for field in self._fields:
-            field.display = False
-        self.show(self.desk.picture, self.clock())
+        self.close_entries()
 
     def action_pick(self, by: int) -> None:
         """Pick the next revision of those that can be returned to."""
@@ -170,9 +168,9 @@ class RollbackDialog(Dialog):
         self._picked = numbers[max(0, min(place + by, len(numbers) - 1))]
         self._diff_top = 0
         self._make_plan()
-        self.show(self.desk.picture, self.clock())
+        self.take(self.console.picture)
 
     def action_scroll_diff(self, pages: int) -> None:
         """Move through the difference."""
         self._diff_top += pages * DIFF_ROWS
-        self.show(self.desk.picture, self.clock())
+        self.take(self.console.picture)

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.containers import Horizontal
 from textual.widget import Widget
 
-from console.actions.table import footer_of
 from console.core.picture import Picture
 from console.engine.desk import Desk
-from widgets.bypass_row import BypassRow
-from widgets.footer import Footer
+from screens.base import ConsoleScreen
 from widgets.header import Clock
 from widgets.listing import Lines
-from widgets.rows import Row, row
+from widgets.rows import row
 from widgets.vocabulary import TONE_INK, Ink, Look
 
 
-class Room(Screen[None]):
-    """A screen that the app keeps up to date through `show`. Escape goes back; what runs goes on."""
+class Room(ConsoleScreen):
+    """A screen that the app keeps up to date. Escape goes back; what runs goes on."""
 
-    CSS_PATH = "room.tcss"
+    CSS_PATH = Path(__file__).with_name("room.tcss")
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", show=False)]
 
-    where = ""
+    @property
+    def desk(self) -> Desk:
+        """The engine."""
+        return self.console.desk
 
-    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime]) -> None:
-        super().__init__()
-        self.desk = desk
-        self.look = look
-        self.clock = clock
-        self.head = Lines(look, [row("")], id="head", grows=False)
-        self.utc = Clock(look)
-        self.bypass = BypassRow(look)
-        self.foot = Footer(look, footer_of(self.where), {})
+    @property
+    def look(self) -> Look:
+        """How things look here."""
+        return self.console.look
 
     def title_of(self, picture: Picture, now: datetime) -> str:
         """What the screen is about, after system and environment."""
@@ -52,21 +50,27 @@ class Room(Screen[None]):
         """Bring the content up to date."""
         raise NotImplementedError
 
+    def body(self) -> Iterable[Widget]:
+        """The content."""
+        return self.content()
+
     def compose(self) -> ComposeResult:
-        """Title, bypass, content, keys."""
-        yield self.head
-        yield self.utc
-        yield self.bypass
-        yield from self.content()
-        yield self.foot
+        """The title above the bypass row: where one is comes before everything."""
+        self.head = Lines(self.look, [row("")], id="head", grows=False)
+        self.utc = Clock(self.look)
+        yield Horizontal(self.head, self.utc, id="top")
+        yield from super().compose()
 
-    def on_mount(self) -> None:
-        """Draw at once."""
-        self.show(self.desk.picture, self.clock())
+    def picture_changed(self, picture: Picture) -> None:
+        """Draw what is new."""
+        self._draw(picture, self.console.now())
 
-    def show(self, picture: Picture, now: datetime) -> None:
-        """Take a new picture, or the same one a second later."""
-        title: Row = row(
+    def ticked(self, now: datetime) -> None:
+        """Let ages grow."""
+        self._draw(self.console.picture, now)
+
+    def _draw(self, picture: Picture, now: datetime) -> None:
+        title = row(
             " ",
             (picture.system, Ink.STRONG),
             (f" {self.look.glyphs.into} ", Ink.DIM),
@@ -77,17 +81,7 @@ class Room(Screen[None]):
         )
         self.head.set([title])
         self.utc.tick(now)
-        self.bypass.show(picture, now)
-        self.foot.show(picture)
         self.draw(picture, now)
-
-    def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
-        """Say one sentence in place of the keys, until the next key."""
-        self.foot.say(sentence, ink)
-
-    def on_key(self) -> None:
-        """Any key brings the keys back."""
-        self.foot.say("")
 
     def action_leave(self) -> None:
         """Go back to the screen before."""

@@ -12,13 +12,12 @@ from textual.widget import Widget
 from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.runbook import Block, Runbook
-from console.engine.desk import Desk
 from screens.dialog import Dialog, Field
 from screens.rollback import OUTCOME_INK
 from screens.room import Room
 from widgets.listing import Lines, Listing
 from widgets.rows import EMPTY, Row, row
-from widgets.vocabulary import Ink, Look
+from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span
 
 OUTPUT_ROWS = 200
@@ -28,7 +27,7 @@ COMMAND_ROWS = 12
 class RunbookRoom(Room):
     """Arrows move through the text, `n` and `N` from block to block, Enter runs the block there, `x` stops it."""
 
-    where = "runbook"
+    place = "runbook"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "block(1)", "Next block", show=False),
         Binding("N", "block(-1)", "Previous block", show=False),
@@ -36,8 +35,8 @@ class RunbookRoom(Room):
         Binding("tab", "swap", "Text or output", show=False),
     ]
 
-    def __init__(self, desk: Desk, look: Look, clock: Callable[[], datetime], runbook: Runbook) -> None:
-        super().__init__(desk, look, clock)
+    def __init__(self, runbook: Runbook) -> None:
+        super().__init__()
         self.runbook = runbook
         self.operation: str | None = None
         self.lines = runbook.source.splitlines()
@@ -130,7 +129,7 @@ class RunbookRoom(Room):
 
     def action_stop(self) -> None:
         """Stop the block that runs."""
-        operation = self._operation(self.desk.picture)
+        operation = self._operation(self.console.picture)
         if operation is None or operation.outcome is not Outcome.RUNNING:
             self.say("nothing runs here")
             return
@@ -143,47 +142,39 @@ class RunbookRoom(Room):
         if event.listing is not self.text:
             return
         block = self._block_at(event.index + 1)
-        if self.desk.picture.read_only:
+        if self.console.picture.read_only:
             self.say("the console was started with --read-only")
         elif block is None:
             self.say("there is no block at the cursor; n goes to the next one")
         elif block.blocked or not block.runnable:
             self.say(f"line {block.line} cannot be run: {block.blocked or f'{block.language} is not a shell'}")
-        elif (running := self._operation(self.desk.picture)) and running.outcome is Outcome.RUNNING:
+        elif (running := self._operation(self.console.picture)) and running.outcome is Outcome.RUNNING:
             self.say("a block is still running; x stops it")
         else:
-            self.app.push_screen(RunDialog(self.desk, self.look, self.clock, self.runbook, block, self._began))
+            self.app.push_screen(RunDialog(self.runbook, block, self._began))
 
     def _began(self, operation: Operation) -> None:
         self.operation = operation.id
-        self.show(self.desk.picture, self.clock())
+        self.take(self.console.picture)
 
 
 class RunDialog(Dialog):
     """The exact text of a block, and the typed target, before it runs."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        look: Look,
-        clock: Callable[[], datetime],
-        runbook: Runbook,
-        block: Block,
-        began: Callable[[Operation], None],
-    ) -> None:
-        super().__init__(desk, look, clock)
+    def __init__(self, runbook: Runbook, block: Block, began: Callable[[Operation], None]) -> None:
+        super().__init__()
         self.runbook = runbook
         self.block = block
         self._began = began
 
     def heading(self) -> str:
         """Which block, where."""
-        picture = self.desk.picture
+        picture = self.console.picture
         return f" Run {self.runbook.path.name}:{self.block.line} for {picture.system} in {picture.environment.upper()} "
 
     def fields(self) -> Iterable[Field]:
         """The typed target."""
-        return (Field(f"Type {self.desk.picture.system} and press Enter:", id="target"),)
+        return (Field(f"Type {self.console.picture.system} and press Enter:", id="target"),)
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """The text as bash gets it."""

@@ -20,7 +20,7 @@ from widgets.words import clean, plural
 class RunbooksRoom(Room):
     """Every Markdown file of the system; Enter opens one. Those that a firing alert points to come first."""
 
-    where = "runbooks"
+    place = "runbooks"
 
     def content(self) -> Iterable[Widget]:
         """The list."""
@@ -65,4 +65,4 @@ class RunbooksRoom(Room):
         except Refused as error:
             self.say(str(error), Ink.BAD)
             return
-        self.app.push_screen(RunbookRoom(self.desk, self.look, self.clock, runbook))
+        self.app.push_screen(RunbookRoom(runbook))
