@@ -76,6 +76,15 @@ class SampleWindow:
             if not note or at not in self._whole:
                 into[at] = Sample(from_ms(at), value)
 
+    def add(self, at: int, value: float | None, note: str = "") -> None:
+        """What an evaluation at one grid point gave; None where it gave nothing."""
+        self.error = None
+        self.note = note
+        if not note:
+            self._incomplete.clear()
+        if value is not None:
+            (self._incomplete if note else self._whole)[at] = Sample(from_ms(at), value)
+
     def forget(self, now: int) -> None:
         """Drop what is older than the window, and what is in the future after a clock was set back."""
         oldest, newest = self.oldest_point(now), self.newest_point(now)

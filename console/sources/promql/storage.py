@@ -59,6 +59,10 @@ class StoredSeries:
             del self.values[:low]
 
 
+def _name(labels: Labels) -> str:
+    return next((value for label, value in labels if label == NAME), "")
+
+
 class Storage:
     """All series, indexed by metric name. Used by one thread at a time."""
 
@@ -76,8 +80,8 @@ class Storage:
 
     def mark_stale(self, labels: Labels, at: int) -> None:
         """Record that the series was not there any more at `at` ms."""
-        series = self._series(labels)
-        if series.times and series.append(at, float("nan")):
+        series = self._by_name.get(_name(labels), {}).get(labels)
+        if series is not None and series.append(at, float("nan")):
             series.stale.add(at)
 
     def select(self, matchers: tuple[LabelMatcher, ...]) -> Sequence[StoredSeries]:
@@ -110,8 +114,7 @@ class Storage:
         self._changes += 1
 
     def _series(self, labels: Labels) -> StoredSeries:
-        name = next((value for label, value in labels if label == NAME), "")
-        held = self._by_name.setdefault(name, {})
+        held = self._by_name.setdefault(_name(labels), {})
         series = held.get(labels)
         if series is None:
             series = held[labels] = StoredSeries(labels)
