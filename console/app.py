@@ -1,1 +1,343 @@
-"""The console on a terminal: the Textual application."""
+"""The console on a terminal: the Textual application that shows pictures and hands keys to the desk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+# Textual reads these when it is imported: nothing is animated, and over SSH a frame is never sent more than 15 times a
+# second.
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+if os.environ.get("SSH_CONNECTION"):
+    os.environ.setdefault("TEXTUAL_FPS", "15")
+
+import asyncio
+import signal
+import threading
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.screen import Screen
+
+from console.actions.table import action as action_of
+from console.core.actions import Outcome, Refused
+from console.core.picture import Alert, Picture
+from console.systems.places import state_dir
+from screens.base import Place
+from screens.dashboard import Dashboard
+from screens.terminal import ConsoleDriver, restore_now
+from screens.theme import TEXTUAL_THEMES, look_for
+from screens.too_small import LEAST, TooSmall
+from widgets.vocabulary import Ink
+
+if TYPE_CHECKING:
+    from console.engine.desk import Desk
+
+# What an action opens: `open_<name>(console)`, and `open_runbook(console, path)`; imported when first asked for.
+OPENERS: Mapping[str, str] = {
+    "rollback": "screens.rollback:open_rollback",
+    "bypass": "screens.bypass:open_bypass",
+    "runbooks": "screens.runbooks:open_runbooks",
+    "runbook": "screens.runbooks:open_runbook",
+    "pods": "screens.pods:open_pods",
+    "faults": "screens.faults:open_faults",
+    "help": "screens.help:open_help",
+    "palette": "screens.palette:open_palette",
+}
+
+SWITCH = "switch"
+LAST_RESORT = 6.0
+
+
+def utc_now() -> datetime:
+    """The time, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class PictureChanged(Message):
+    """The engine has a new picture; only the newest matters."""
+
+    picture: Picture
+
+    def can_replace(self, message: Message) -> bool:
+        """An older picture need not be shown."""
+        return isinstance(message, PictureChanged)
+
+
+@dataclass
+class LogsArrived(Message):
+    """Log lines have come."""
+
+    newest: int
+
+    def can_replace(self, message: Message) -> bool:
+        """One reading of the log takes all lines."""
+        return isinstance(message, LogsArrived)
+
+
+class ConsoleApp(App[str]):
+    """Shows what the desk knows and asks it for what the keys say.
+
+    desk: the engine; it is started after the first paint and stopped on SIGHUP and SIGTERM. keys: keys by action id, in
+    Textual's spelling, where they differ from the table's. theme: `night`, `ansi` or `plain`; by default what suits the
+    terminal. Returns `switch` where another environment is asked for.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "hakgal-console"
+    CSS_PATH = Dashboard.SHEET
+    BINDINGS: ClassVar[list[Any]] = []
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        theme: str | None = None,
+        ascii_only: bool = False,
+        mouse: bool = False,
+        keys: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self.look = look_for(environ, theme=theme, ascii_only="yes" if ascii_only else "no")
+        super().__init__(driver_class=ConsoleDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.desk = desk
+        self.keys = dict(keys or {})
+        self.now = clock
+        self._mouse_wanted = mouse
+        self._newest = desk.picture
+        self._told = threading.Event()
+        self._logged = threading.Event()
+        self._leave: list[Callable[[], None]] = []
+        self._stopping: threading.Thread | None = None
+        self._warned = False
+        textual_theme = TEXTUAL_THEMES[self.look.palette]
+        self.register_theme(textual_theme)
+        self.theme = textual_theme.name
+
+    @property
+    def picture(self) -> Picture:
+        """The newest picture."""
+        return self._newest
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The first screen."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, Dashboard)
+        return screen
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The dashboard itself: no blank screen is painted before it."""
+        return Dashboard()
+
+    def run(self, *arguments: Any, **options: Any) -> str | None:
+        """Run on the terminal; the mouse is left to the terminal unless it was asked for."""
+        options.setdefault("mouse", self._mouse_wanted)
+        try:
+            return super().run(*arguments, **options)
+        finally:
+            if self._stopping is not None:
+                self._stopping.join(3.0)
+
+    def on_mount(self) -> None:
+        """Paint first, then begin to observe."""
+        picture = self.picture
+        self.set_interval(1.0, self._tick, name="clock")
+        if isinstance(self._driver, ConsoleDriver):
+            self._driver.set_title(f"{picture.system} {picture.environment.upper()}")
+            self._mind_signals()
+        self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        """Hear no more of the desk."""
+        for leave in self._leave:
+            leave()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give up below 80x24, and come back above it."""
+        small = event.size.width < LEAST[0] or event.size.height < LEAST[1]
+        if small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall())
+        elif not small and isinstance(self.screen, TooSmall):
+            self.pop_screen()
+
+    def on_picture_changed(self) -> None:
+        """Hand the newest picture to the screen that is seen; covered ones catch up when they are uncovered."""
+        self._told.clear()
+        self._newest = self.desk.picture
+        if isinstance(self.screen, Place):
+            self.screen.take(self._newest)
+
+    def on_logs_arrived(self) -> None:
+        """Have the dashboard read the new lines, while it is seen."""
+        self._logged.clear()
+        if isinstance(self.screen, Dashboard):
+            self.screen.read_logs()
+
+    def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
+        """Show one sentence in the footer until the next key."""
+        if isinstance(self.screen, Place):
+            self.screen.say(sentence, ink)
+
+    def put_on_clipboard(self, text: str) -> None:
+        """Copy by OSC 52."""
+        if not text:
+            self.say("there is nothing here to copy")
+            return
+        self.copy_to_clipboard(text)
+        self.say(
+            f"copied {len(text):,} characters to your terminal's clipboard; if it ignores that, D writes a file", Ink.OK
+        )
+
+    def do(self, action: str) -> None:
+        """Do the action of that id, or say why it cannot be done now. The screen that is seen is asked first."""
+        entry = action_of(action)
+        why = entry.disabled_reason(self.picture)
+        if why is not None:
+            self.say(f"{entry.title}: {why}")
+            return
+        name = f"do_{action.replace('-', '_')}"
+        method = getattr(self.screen, name, None) or getattr(self, name, None)
+        if method is not None:
+            method()
+        elif action in OPENERS:
+            opener(OPENERS[action])(self)
+        else:
+            self.say(f"{entry.title} does not work on this screen")
+
+    def open_alert(self, alert: Alert | None) -> None:
+        """Open the runbook of an alert, or say what to do where it names none."""
+        if alert is None:
+            self.say("no alert is marked")
+        elif alert.runbook is None:
+            self.say(f"{alert.title}: {alert.action or 'no runbook is named for this rule'}")
+        else:
+            opener(OPENERS["runbook"])(self, alert.runbook)
+
+    def do_bypass_revoke(self) -> None:
+        """End the open bypass; no dialog, for it makes the world safer."""
+        try:
+            self.desk.revoke_bypass()
+        except Refused as refused:
+            self.say(str(refused))
+
+    def do_refresh(self) -> None:
+        """Ask every source at once."""
+        self.desk.refresh()
+        self.say("every source is being read", Ink.OK)
+
+    def do_switch(self) -> None:
+        """Leave for the picker."""
+        if self._may_leave():
+            self.exit(SWITCH)
+
+    def do_quit(self) -> None:
+        """Leave. What runs in this process is named first: leaving would cut it off."""
+        if self._may_leave():
+            self.exit()
+
+    async def action_quit(self) -> None:
+        """The same for Textual's own key."""
+        self.do_quit()
+
+    def do_back(self) -> None:
+        """Leave the screen that is seen."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def do_mouse(self) -> None:
+        """Switch the mouse."""
+        self._mouse_wanted = not self._mouse_wanted
+        if isinstance(self._driver, ConsoleDriver):
+            self._driver.set_mouse(self._mouse_wanted)
+        self.say(
+            "the mouse works here now; m gives it back" if self._mouse_wanted else "the mouse is the terminal's", Ink.OK
+        )
+
+    def do_copy(self) -> None:
+        """Copy what the screen says is under the mark."""
+        self.put_on_clipboard(self.screen.copied() if isinstance(self.screen, Place) else "")
+
+    def do_dump(self) -> None:
+        """Write the screen as plain text into the state folder."""
+        text = "\n".join(strip.text.rstrip() for strip in self.screen._compositor.render_strips())
+        path = state_dir(self.desk.system.name) / f"screen-{self.now():%Y%m%dT%H%M%SZ}.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            self.say(f"the screen could not be written to {path}: {error.strerror}")
+        else:
+            self.say(f"wrote {path}", Ink.OK)
+
+    def hang_up(self) -> None:
+        """The terminal is gone."""
+        self._leave_by(signal.SIGHUP)
+
+    def _begin(self) -> None:
+        self._leave += [self.desk.subscribe(self._pictured), self.desk.subscribe_logs(self._log_grew)]
+        self.desk.start()
+        self.post_message(PictureChanged(self.desk.picture))
+
+    def _pictured(self, picture: Picture) -> None:
+        # From the engine's threads. One message at most is on its way: a screen that is slow to paint must not pile
+        # them up.
+        if not self._told.is_set():
+            self._told.set()
+            self.post_message(PictureChanged(picture))
+
+    def _log_grew(self, newest: int) -> None:
+        if not self._logged.is_set():
+            self._logged.set()
+            self.post_message(LogsArrived(newest))
+
+    def _tick(self) -> None:
+        if isinstance(self.screen, Place):
+            self.screen.tick(self.now())
+
+    def _may_leave(self) -> bool:
+        running = [entry for entry in self.picture.operations if entry.outcome is Outcome.RUNNING]
+        if not running or self._warned:
+            return True
+        self._warned = True
+        self.set_timer(5.0, self._forget_warning)
+        self.say(f"{running[0].title} is running and would be cut off, recorded as begun; the same key again leaves")
+        return False
+
+    def _forget_warning(self) -> None:
+        self._warned = False
+
+    def _mind_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._leave_by, number)
+
+    def _leave_by(self, number: signal.Signals) -> None:
+        if self._stopping is not None:
+            return
+        self._stopping = threading.Thread(target=self.desk.stop, args=(f"{number.name} was received",), daemon=True)
+        self._stopping.start()
+        last = threading.Timer(LAST_RESORT, self._end_hard, [number])
+        last.daemon = True
+        last.start()
+        self.exit(return_code=128 + number)
+
+    def _end_hard(self, number: signal.Signals) -> None:
+        restore_now(2)
+        os._exit(128 + number)
+
+
+def opener(where: str) -> Callable[..., None]:
+    """The function at `module:name`, imported now."""
+    module, name = where.split(":")
+    function: Callable[..., None] = getattr(import_module(module), name)
+    return function

@@ -1,1 +1,1 @@
-"""Reusable panes that know core's types and nothing else."""
+"""Reusable panes: they draw slices of the picture and know core's types and nothing else."""

@@ -1,0 +1,90 @@
+"""A desk that plays pictures on command: what screens are tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from console.core.actions import Operation, Outcome, Refused
+from console.core.picture import Picture
+from console.core.plans import BypassPlan, RollbackPlan
+from console.core.readings import LogLine
+from console.core.runbook import Block, Runbook
+from console.core.system import System
+
+
+class PlayedDesk:
+    """Holds a picture and log lines; `play` and `log` tell whoever listens; `asked` keeps what it was asked to do."""
+
+    def __init__(self, picture: Picture, lines: Sequence[LogLine] = ()) -> None:
+        self.system = System("hak-gal", "HAK_GAL", "", Path("system.yaml"), (), (), (), (), None, None, ())
+        self.asked: list[tuple[str, ...]] = []
+        self._picture = picture
+        self._lines = list(lines)
+        self._listeners: list[Callable[[Picture], None]] = []
+        self._log_listeners: list[Callable[[int], None]] = []
+
+    @property
+    def picture(self) -> Picture:
+        return self._picture
+
+    def play(self, picture: Picture) -> None:
+        self._picture = picture
+        for listener in tuple(self._listeners):
+            listener(picture)
+
+    def log(self, lines: Sequence[LogLine]) -> None:
+        self._lines += lines
+        for listener in tuple(self._log_listeners):
+            listener(self._lines[-1].number)
+
+    def start(self) -> None:
+        self.asked.append(("start",))
+
+    def stop(self, reason: str) -> None:
+        self.asked.append(("stop", reason))
+
+    def subscribe(self, listener: Callable[[Picture], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def subscribe_logs(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        self._log_listeners.append(listener)
+        return lambda: self._log_listeners.remove(listener)
+
+    def refresh(self) -> None:
+        self.asked.append(("refresh",))
+
+    def log_lines(self, after: int, most: int = 1000) -> tuple[Sequence[LogLine], int]:
+        wanted = [line for line in self._lines[-most:] if line.number > after]
+        return wanted, (wanted[0].number - after - 1 if wanted else 0)
+
+    def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
+        raise Refused("this desk only plays pictures")
+
+    def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:
+        raise Refused("this desk only plays pictures")
+
+    def plan_bypass(self) -> BypassPlan:
+        raise Refused("this desk only plays pictures")
+
+    def grant_bypass(self, reason: str, length: timedelta, typed: str) -> Operation:
+        raise Refused("this desk only plays pictures")
+
+    def revoke_bypass(self) -> Operation:
+        self.asked.append(("revoke",))
+        now = datetime.now(UTC)
+        return Operation("o9", "bypass-revoke", "Revoke the bypass", Outcome.DONE, now, now, ())
+
+    def read_runbook(self, path: Path) -> Runbook:
+        raise Refused(f"{path}:1: this desk only plays pictures")
+
+    def run_block(self, runbook: Runbook, block: Block, typed: str) -> Operation:
+        raise Refused("this desk only plays pictures")
+
+    def cancel(self, operation: str) -> None:
+        self.asked.append(("cancel", operation))
+
+    def set_fault(self, name: str, on: bool) -> None:
+        self.asked.append(("fault", name, str(on)))

@@ -1,0 +1,78 @@
+"""The last row: the keys that work here, or one sentence that was just said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.core.actions import Action
+from console.core.picture import Picture
+from widgets.pane import Strips
+from widgets.rows import EMPTY, Row, fit, row, width_of
+from widgets.vocabulary import Ink, Look
+from widgets.words import clean
+
+_SIGNS = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "exclamation_mark": "!",
+    "full_stop": ".",
+    "comma": ",",
+    "space": "Space",
+    "enter": "Enter",
+    "escape": "Esc",
+}
+
+
+def key_sign(key: str) -> str:
+    """A key as people write it: `slash` is `/`, `ctrl+r` is `^R`."""
+    if key.startswith("ctrl+"):
+        return f"^{key[5:].upper()}"
+    return _SIGNS.get(key, key)
+
+
+def keys_row(actions: Sequence[Action], keys: dict[str, str], picture: Picture | None, width: int) -> Row:
+    """Every key with its word; what cannot work now is dim. The last three (palette, help and the way out) always stay.
+
+    keys: key by action id, where it differs from the action's own.
+    """
+    told: list[Row] = []
+    for action in actions:
+        dim = picture is None or action.disabled_reason(picture) is not None
+        key = key_sign(keys.get(action.id, action.key))
+        told.append(
+            row((f" {key}", Ink.STALE if dim else Ink.KEY), (f" {action.short} ", Ink.STALE if dim else Ink.TEXT))
+        )
+    while len(told) > 3 and sum(width_of(entry) for entry in told) > width:
+        told.pop(-4 if len(told) > 3 else 0)
+    return tuple(part for entry in told for part in entry)
+
+
+class Footer(Strips):
+    """Keys, or a sentence until the next key."""
+
+    def __init__(self, look: Look, actions: Sequence[Action], keys: dict[str, str], *, id: str = "footer") -> None:
+        super().__init__(look, id=id)
+        self.actions = actions
+        self.keys = keys
+        self.picture: Picture | None = None
+        self.sentence = ""
+        self.ink = Ink.WARN
+
+    def show(self, picture: Picture) -> None:
+        """Take a new picture."""
+        self.picture = picture
+        self.repaint()
+
+    def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
+        """Show a sentence in place of the keys; an empty one brings the keys back."""
+        if (sentence, ink) != (self.sentence, self.ink):
+            self.sentence, self.ink = sentence, ink
+            self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """One row."""
+        if self.sentence:
+            return [fit(row((f" {clean(self.sentence)}", self.ink)), width, self.look.glyphs.cut)]
+        keys = keys_row(self.actions, self.keys, self.picture, width) if self.actions else EMPTY
+        return [fit(keys, width, self.look.glyphs.cut)]
