@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from console.core.actions import Outcome, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan
+from screens.base import Console
 from screens.dialog import Dialog, Field
 from screens.rollback import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
@@ -99,3 +100,8 @@ class BypassDialog(Dialog):
             self.complain(row((clean(str(error)), Ink.WARN)))
             return
         self.close_entries()
+
+
+def open_bypass(console: Console) -> None:
+    """Ask before a bypass."""
+    console.push_screen(BypassDialog())

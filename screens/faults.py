@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from console.core.actions import Refused
 from console.core.picture import Picture
+from screens.base import Console
 from screens.panel import Panel
 from widgets.listing import Lines, Listing
 from widgets.rows import EMPTY, Row, cell, row
@@ -83,3 +84,8 @@ class FaultsScreen(Panel[None]):
         self._asked.pop(name, None)
         self.said.set([row((f" {clean(why)}", Ink.BAD))])
         self.picture_changed(self.console.picture)
+
+
+def open_faults(console: Console) -> None:
+    """Show the faults."""
+    console.push_screen(FaultsScreen())

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from console.actions.table import actions_of
+from screens.base import Console
 from screens.panel import Panel
 from widgets.footer import key_sign
 from widgets.listing import Listing
@@ -57,3 +58,9 @@ class HelpScreen(Panel[None]):
         """Begin at the top."""
         super().on_mount()
         self.listing.focus()
+
+
+def open_help(console: Console) -> None:
+    """Show the keys of the screen that is seen."""
+    screen = console.screen
+    console.push_screen(HelpScreen(getattr(screen, "place", "dashboard"), getattr(screen, "moves", ())))

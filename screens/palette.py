@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from console.actions.table import actions_of
 from console.core.actions import Action
+from screens.base import Console
 from screens.panel import Panel
 from widgets.footer import key_sign
 from widgets.listing import Lines, Listing
@@ -93,3 +94,13 @@ class PaletteScreen(Panel[str | None]):
         action = self.found[self.listing.cursor]
         if action.disabled_reason(self.console.picture) is None:
             self.dismiss(action.id)
+
+
+def open_palette(console: Console) -> None:
+    """Show the actions of the screen that is seen, and do the one that is picked."""
+
+    def picked(action: str | None) -> None:
+        if action is not None:
+            console.do(action)
+
+    console.push_screen(PaletteScreen(getattr(console.screen, "place", "dashboard")), picked)

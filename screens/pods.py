@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from console.core.picture import Picture
 from console.core.readings import ClusterEvent, Pod
+from screens.base import Console
 from screens.room import Room
 from widgets.listing import Lines, Listing
 from widgets.rows import Row, cell, right, row
@@ -111,3 +112,8 @@ def event_row(event: ClusterEvent, now: datetime) -> Row:
         cell(clean(event.about), 34, Ink.DIM),
         clean(event.message),
     )
+
+
+def open_pods(console: Console) -> None:
+    """Show pods and events."""
+    console.push_screen(PodsRoom())

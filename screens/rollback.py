@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.plans import RollbackPlan
+from screens.base import Console
 from screens.dialog import Dialog, Field
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
@@ -174,3 +175,8 @@ class RollbackDialog(Dialog):
         """Move through the difference."""
         self._diff_top += pages * DIFF_ROWS
         self.take(self.console.picture)
+
+
+def open_rollback(console: Console) -> None:
+    """Ask before a rollback."""
+    console.push_screen(RollbackDialog())

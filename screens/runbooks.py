@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 from textual.widget import Widget
 
 from console.core.actions import Refused
 from console.core.picture import AlertState, Picture
+from screens.base import Console
 from screens.room import Room
 from screens.runbook import RunbookRoom
 from widgets.listing import Listing
@@ -60,9 +62,19 @@ class RunbooksRoom(Room):
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Open the runbook at the cursor."""
         event.stop()
-        try:
-            runbook = self.desk.read_runbook(self.paths[event.index])
-        except Refused as error:
-            self.say(str(error), Ink.BAD)
-            return
-        self.app.push_screen(RunbookRoom(runbook))
+        open_runbook(self.console, self.paths[event.index])
+
+
+def open_runbooks(console: Console) -> None:
+    """List the runbooks."""
+    console.push_screen(RunbooksRoom())
+
+
+def open_runbook(console: Console, path: Path) -> None:
+    """Open one runbook, or say why it cannot be read."""
+    try:
+        runbook = console.desk.read_runbook(path)
+    except Refused as error:
+        console.say(str(error), Ink.BAD)
+        return
+    console.push_screen(RunbookRoom(runbook))

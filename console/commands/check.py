@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from console.commands.plain import as_json
-from console.systems.catalog import resolve_system
+from console.systems.catalog import UnknownSystem, resolve_system
 from console.systems.loader import check
 
 EXAMPLES = """examples:
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print every fault."""
     try:
         path = resolve_system(arguments.path)
-    except LookupError as error:
-        print(f"hakgal-console: {error.args[0]}", file=sys.stderr)
+    except UnknownSystem as error:
+        print(f"hakgal-console: {error}", file=sys.stderr)
         return 2
     faults = check(Path(path))
     if arguments.json:

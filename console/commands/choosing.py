@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from console.core.system import Environment, System
-from console.systems.catalog import find_systems, resolve_system
+from console.systems.catalog import UnknownSystem, find_systems, resolve_system
 from console.systems.loader import BrokenFile, load_system
 from console.systems.places import last_used, remember_used
 
@@ -43,8 +43,8 @@ def load(name_or_path: str) -> System:
         return load_system(resolve_system(name_or_path))
     except BrokenFile as error:
         raise Unclear("\n".join(str(fault) for fault in error.faults)) from error
-    except LookupError as error:
-        raise Unclear(str(error.args[0])) from error
+    except UnknownSystem as error:
+        raise Unclear(str(error)) from error
 
 
 def pick_environment(system: System, name: str | None) -> Environment | None:
@@ -83,7 +83,7 @@ def resolve_system_quietly(name_or_path: str) -> str:
     """The path of a system's file, or the name itself where it cannot be found."""
     try:
         return str(resolve_system(name_or_path))
-    except LookupError:
+    except UnknownSystem:
         return name_or_path
 
 

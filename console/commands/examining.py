@@ -16,7 +16,7 @@ from console.engine.engine import utc_now
 from console.journal.journal import Journal, JournalError
 from console.sources.base import SourceError
 from console.systems.places import state_dir
-from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis
+from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis, resolve_secret
 
 LEAST_FREE = 100 * 1024 * 1024
 
@@ -195,13 +195,13 @@ def prometheus(environment: Environment) -> list[Finding]:
         return [Finding("prometheus", State.ABSENT, "not configured")]
     from console.sources.prometheus import PrometheusSource
 
-    token = environment.prometheus.token
-    source = PrometheusSource(
-        environment.prometheus, (), token=os.environ.get(token.variable) if token else None, clock=utc_now
-    )
+    secret = environment.prometheus.token
     try:
-        return [Finding("prometheus", State.GOOD, source.check())]
-    except SourceError as error:
+        token = resolve_secret(secret, environment.secrets_file) if secret else None
+        found = PrometheusSource(environment.prometheus, (), token=token, clock=utc_now).check()
+        told = f"{environment.prometheus.url} is {found.version}, answered a query in {found.seconds * 1000:.0f} ms"
+        return [Finding("prometheus", State.GOOD, told)]
+    except (MissingSecret, SourceError) as error:
         return [Finding("prometheus", State.FAILED, str(error))]
 
 
@@ -226,7 +226,7 @@ def kubernetes(environment: Environment) -> list[Finding]:
     if environment.kubernetes is None:
         return [Finding("kubernetes", State.ABSENT, "not configured")]
     from console.actions.rollback import permissions_needed
-    from console.systems.kubernetes_connection import KubernetesError, open_kubernetes
+    from console.systems.kubernetes_connection import DEPLOYMENTS, KubernetesError, Resource, open_kubernetes
 
     target = environment.kubernetes
     try:
@@ -236,23 +236,24 @@ def kubernetes(environment: Environment) -> list[Finding]:
         took = (time.perf_counter() - began) * 1000
     except KubernetesError as error:
         return [Finding("kubernetes", State.FAILED, str(error))]
-    findings = [Finding("kubernetes", State.GOOD, f"{api.host} is {version}, answered in {took:.0f} ms")]
-    for permission in permissions_needed(target.namespace):
+    told = f"{api.host} is Kubernetes {version}, answered in {took:.0f} ms"
+    findings = [Finding("kubernetes", State.GOOD, told)]
+    for verb, what, purpose in permissions_needed():
+        group, _, name = what.rpartition("/") if not what.startswith("pods/") else ("", "", what)
+        plural, _, subresource = name.partition("/")
+        asked = f"{verb} {name} in namespace {target.namespace} {purpose}"
         try:
-            allowed, why = api.may(permission)
+            allowed = api.may(verb, Resource(f"{group}/v1" if group else "v1", plural), subresource)
         except KubernetesError as error:
             findings.append(Finding("permission", State.FAILED, str(error)))
             continue
         if allowed:
-            findings.append(Finding("permission", State.GOOD, f"may {permission}"))
+            findings.append(Finding("permission", State.GOOD, f"may {asked}"))
         else:
-            said = f": {why}" if why else ""
-            findings.append(
-                Finding("permission", State.FAILED, f"may not {permission}{said}; ask for a Role that allows it")
-            )
+            findings.append(Finding("permission", State.FAILED, f"may not {asked}; ask for a Role that allows it"))
     for workload in target.workloads:
         try:
-            api.get(f"/apis/apps/v1/namespaces/{target.namespace}/deployments/{workload.deployment}")
+            api.get(DEPLOYMENTS, workload.deployment)
             findings.append(Finding("kubernetes", State.GOOD, f"deployment {workload.deployment} is there"))
         except KubernetesError as error:
             findings.append(Finding("kubernetes", State.FAILED, str(error)))
@@ -285,13 +286,12 @@ def health(environment: Environment) -> list[Finding]:
     """Whether each health check passes now."""
     if not environment.health:
         return [Finding("health", State.ABSENT, "not configured")]
-    from console.sources.health import HealthSource
+    from console.sources.health import Probe
 
-    source = HealthSource(environment.health, clock=utc_now)
-    reading = source.attempt()
-    if reading.value is None:
-        return [Finding("health", State.FAILED, reading.error or "no answer")]
-    return [
-        Finding("health", State.GOOD if check.ok else State.FAILED, f"{check.name}: {check.detail}")
-        for check in reading.value
-    ]
+    findings = []
+    for target in environment.health:
+        try:
+            findings.append(Finding("health", State.GOOD, f"{target.name}: {Probe(target).check()}"))
+        except SourceError as error:
+            findings.append(Finding("health", State.FAILED, f"{target.name}: {error}"))
+    return findings

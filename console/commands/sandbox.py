@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from console.commands.choosing import Choice, Unclear, load
 
@@ -29,6 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--headless", action="store_true", help="no console: print JSON and run until interrupted")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="begin with this fault on")
     parser.add_argument("--no-prometheus", action="store_true", help="let the console scrape /metrics itself")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="keep its files there (default: a temporary folder)")
     parser.add_argument("--read-only", action="store_true", help="switch every change off")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
     parser.set_defaults(run=run)
@@ -36,17 +38,22 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the world, and the console on it."""
-    options = [f"--system={arguments.system}", *(f"--fault={name}" for name in arguments.fault)]
-    if arguments.no_prometheus:
-        options.append("--no-prometheus")
-    if arguments.headless:
-        os.execv(sys.executable, [sys.executable, "-m", "console.sandbox", *options])
-    from console.sandbox.client import SandboxFailed, start_sandbox
+    from console.sandbox.client import SandboxError, sandbox_command, start_sandbox
 
+    if arguments.headless:
+        command = sandbox_command(
+            arguments.system, faults=arguments.fault, folder=arguments.folder, prometheus=not arguments.no_prometheus
+        )
+        os.execv(command[0], command)
     print(f"starting the sandbox of {arguments.system} …", file=sys.stderr, flush=True)
     try:
-        world = start_sandbox(options)
-    except SandboxFailed as error:
+        world = start_sandbox(
+            arguments.system,
+            faults=arguments.fault,
+            folder=arguments.folder,
+            prometheus=not arguments.no_prometheus,
+        )
+    except SandboxError as error:
         print(f"hakgal-console: {error}", file=sys.stderr)
         return 1
     try:

@@ -57,7 +57,7 @@ class Hands:
 
     def plan_rollback(self, picture: Picture, revision: int | None, workload: str | None) -> RollbackPlan:
         """What a rollback would do, from the newest picture. Raises Refused."""
-        from console.actions.rollback import plan_rollback
+        from console.actions.rollback_plan import plan_rollback
 
         if why := rollback_disabled(picture):
             raise Refused(why)

@@ -17,7 +17,7 @@ from console.core.readings import ClusterState, Health, Pod, Reading, RedisStats
 from console.core.system import Environment, Metric, MetricSource, System
 from console.core.verdicts import Series
 from console.sources.base import Clock, Poller, Source, SourceError
-from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis
+from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis, resolve_secret
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -106,9 +106,8 @@ def assemble(
 
         sources.health = HealthSource(environment.health, clock=clock)
     if environment.faults:
-        sources.faults = Poller(
-            "faults", lambda url=environment.faults: list_faults(url), clock=clock, interval=interval
-        )
+        url = environment.faults
+        sources.faults = Poller("faults", lambda: list_faults(url), clock=clock, interval=interval)
     sources.every = [
         source
         for source in (
@@ -218,18 +217,19 @@ def _metrics(
     if environment.prometheus is not None:
         from console.sources.prometheus import PrometheusSource
 
-        token = environment.prometheus.token
-        sources.metrics = PrometheusSource(
-            environment.prometheus, wanted, token=environ.get(token.variable) if token else None, clock=clock
-        )
+        try:
+            secret = environment.prometheus.token
+            token = resolve_secret(secret, environment.secrets_file, environ) if secret else None
+        except MissingSecret as error:
+            sources.metrics = broken("prometheus", str(error), clock)
+        else:
+            sources.metrics = PrometheusSource(environment.prometheus, wanted, token=token, clock=clock)
     elif environment.scrape is not None:
         from console.sources.scrape import ScrapeSource
 
         sources.metrics_name = "metrics"
         sources.metrics_are_scraped = True
-        sources.metrics = ScrapeSource(
-            environment.scrape, [metric for metric, _ in wanted], pods=lambda: pods_of(sources), clock=clock
-        )
+        sources.metrics = ScrapeSource(environment.scrape, wanted, pods=lambda: pods_of(sources), clock=clock)
 
 
 def _logs(sources: Sources, system: System, environment: Environment, *, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from console.actions.rollback import Good
+from console.core.plans import Good
 from console.core.system import Environment, System
 from console.journal.folds import good_version
 from console.journal.journal import Event, Journal, JournalError

@@ -6,14 +6,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.core.alerts import fold
 from console.core.deployed import deployed
 from console.core.picture import Alerts, Deployed, Picture, SourceHealth, Trend
 from console.core.readings import Reading
-from console.core.system import Environment, MetricSource, System
+from console.core.system import Environment, Metric, MetricSource, System
 from console.core.trends import trend
+from console.core.units import Dimension, Unit
 from console.core.verdicts import Evaluation, Series, evaluate
 from console.engine.assembly import Sources, assemble
 from console.engine.books import Books
@@ -63,7 +65,7 @@ class Loop:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._alerts = Alerts()
-        self._metrics = {metric.name: metric for metric in (*system.metrics, MEMORY, SESSIONS)}
+        self._metrics = {metric.name: metric for metric in (*checks_of(environment), *system.metrics, MEMORY, SESSIONS)}
         self._windows = Windows({}, None, clock())
         self._watchfulness = Watchfulness(system, environment, books, clock=clock)
         self.picture = Picture(
@@ -96,9 +98,9 @@ class Loop:
         """How far back each metric's samples are wanted: the longest window of a rule on it, at least the trend's."""
         spans = dict.fromkeys(self._metrics, TREND)
         for rule in self._system.alerts:
-            for name in rule.condition.metrics:
-                if name in spans:
-                    spans[name] = max(spans[name], rule.condition.window + self._metrics[name].step * 2)
+            condition = rule.condition
+            for name in (condition.metric, condition.floor.metric if condition.floor else condition.metric):
+                spans[name] = max(spans[name], condition.window + self._metrics[name].step * 2)
         return spans
 
     def _run(self) -> None:
@@ -110,7 +112,7 @@ class Loop:
             self._system, self._environment, clock=self._clock, windows=spans, environ=self._environ
         )
         if self.sources.logs is not None:
-            self.sources.logs.listen(self._logged)
+            self.sources.logs.subscribe(self._logged)
         for source in self.sources.every:
             source.start(self.dirty.set)
         due = time.monotonic()
@@ -146,7 +148,12 @@ class Loop:
         if not self._all_answered():
             return
         evaluations: dict[str, Evaluation] = {
-            rule.name: evaluate(rule.condition, self._series(rule.condition.metric), now)
+            rule.name: evaluate(
+                rule.condition,
+                self._series(rule.condition.metric),
+                now,
+                floor=self._series(rule.condition.floor.metric) if rule.condition.floor else None,
+            )
             for rule in self._system.alerts
         }
         units = {name: metric.unit for name, metric in self._metrics.items()}
@@ -168,12 +175,11 @@ class Loop:
                 return Series(metric.step, (), f"{metric.name}: neither Prometheus nor a scrape is configured")
             reading = source.reading
             newest = (reading.value or {}).get(name)
-            error = reading.error or (newest.error if newest else None)
-            if self.sources.metrics_are_scraped:
-                return self._windows.series(metric, error=error, partial=newest is not None and newest.partial)
             if newest is None:
-                return Series(metric.step, (), error)
-            return Series(newest.step, newest.samples, error, newest.partial)
+                held = self._windows.samples(name) if self.sources.metrics_are_scraped else ()
+                return Series(metric.step, held, reading.error)
+            held = self._windows.samples(name) if self.sources.metrics_are_scraped else newest.samples
+            return replace(newest, samples=held, error=reading.error or newest.error)
         of: dict[MetricSource, Reading[object]] = {
             MetricSource.REDIS: readings.sessions if metric.query == "sessions" else readings.redis,  # type: ignore[dict-item]
             MetricSource.LOG: readings.logs,  # type: ignore[dict-item]
@@ -252,3 +258,12 @@ class Loop:
         if sources.health is not None:
             shown.append(source_health("health", sources.health.reading, now))  # type: ignore[arg-type]
         return tuple(shown)
+
+
+def checks_of(environment: Environment) -> tuple[Metric, ...]:
+    """The failures in a row of each health check, as the metric that `check fails N times` is judged on."""
+    unit = Unit("", Dimension.COUNT, 1.0)
+    return tuple(
+        Metric(check.name, check.name, unit, MetricSource.HEALTH, check.name, check.every)
+        for check in environment.health
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from console.actions.rollback import Good
 from console.core.picture import AlertState, Picture
+from console.core.plans import Good
 from console.core.readings import Workload
 from console.core.system import Environment, System
 from console.engine.books import Books

@@ -81,9 +81,9 @@ class Windows:
                 log.exception("sample store")
             self.trouble = str(error)
 
-    def series(self, metric: Metric, *, error: str | None = None, partial: bool = False) -> Series:
+    def series(self, metric: Metric, *, error: str | None = None) -> Series:
         """The metric's samples as a series."""
-        return Series(metric.step, tuple(self._samples.get(metric.name, ())), error, partial)
+        return Series(metric.step, self.samples(metric.name), error)
 
     def samples(self, name: str) -> tuple[Sample, ...]:
         """The samples of a metric."""
