@@ -35,7 +35,7 @@ def fold(
     previous: Alerts,
     now: datetime,
 ) -> Alerts:
-    """The alerts at `now`: firing, pending, error, no data, quiet; within each by severity, then as the system has them.
+    """The alerts at `now`: firing, pending, error, no data, quiet; in each by severity, then as the system has them.
 
     evaluations: by rule name; units: by metric name; previous: the last fold, from which `since` is kept while the
     state stays. A state that is new, or not known from before, began when its samples say so, or now.

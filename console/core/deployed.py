@@ -1,4 +1,4 @@
-"""What is deployed: the versions that run with their shares, and in one line why it is so, what is next, what to press."""
+"""What is deployed: versions with their shares, and in one line why it is so, what is next, what to press."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def deployed(
     good_at: datetime | None,
     now: datetime,
 ) -> Deployed:
-    """What runs in an environment. target: the version a release goes to; good_version, good_at: what was recorded good.
+    """What runs in an environment. target: the version a release goes to; good_version, good_at: recorded good.
 
     A revision is listed while it has pods or is to have some, the newest of its workload always. With several workloads
     the state is that of the worst one.
@@ -35,10 +35,9 @@ def deployed(
     shown = largest.version if largest is not None else worst.version
     state = states[worst.name]
     if state == "SETTLED":
-        what = _settled(versions, shown, target, good_version)
+        why = f"{_settled(versions, shown, target, good_version)}; {_way_back(worst, shown, good_version)}"
     else:
-        what = _unsettled(worst, state, cluster)
-    why = f"{what}; {_way_back(worst, shown if state == 'SETTLED' else worst.version, good_version)}"
+        why = f"{_unsettled(worst, state, cluster)}; {_way_back(worst, worst.version, good_version)}"
     return Deployed(shown, target, state, why, versions, good_version, good_at)
 
 

@@ -125,6 +125,7 @@ _RATE = re.compile(r"(?P<what>[A-Za-z]*)\s*(?:/|\bper\b)\s*(?P<span>[A-Za-z]+)")
 _NUMBER = r"[+-]?(?:(?:\d{1,3}(?:[,_\u00a0\u202f]\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>.*)", re.DOTALL)
 _COMPOUND = re.compile(r"(?:(?:\d+(?:\.\d+)?)\s*[A-Za-zµμ]+\s*){2,}")
+_EXPONENT = re.compile(r"[\d.]+[eE]\d")
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-zµμ]+)")
 _WORD = re.compile(r"[^\W\d_][\w-]*")
 _COUNT_OF = re.compile(r"count\s+of\s+(\S+)")
@@ -163,7 +164,7 @@ def parse_quantity(text: str, extra: Mapping[str, Unit] = MappingProxyType({})) 
     extra: further units by symbol, such as counts with their own name. A bare number is a count. Raises UnitError.
     """
     written = text.strip()
-    if _COMPOUND.fullmatch(written):
+    if _COMPOUND.fullmatch(written) and not _EXPONENT.match(written):
         return _compound(written)
     match = _QUANTITY.fullmatch(written)
     if match is None:
@@ -177,6 +178,8 @@ def parse_quantity(text: str, extra: Mapping[str, Unit] = MappingProxyType({})) 
     for letter, times in (("k", 1e3), ("M", 1e6)):
         if named == letter or (named.startswith(letter) and named[1:].lstrip().startswith("/")):
             value, named = value * times, named[1:].lstrip()
+    if apart := re.match(r"([\d.]+)\s*(.*)", named):
+        raise UnitError(f"`{written}` has a blank inside its number", f"{digits}{apart[1]}{apart[2]}")
     found = _known(named, extra)
     if found is None:
         raise UnitError(_unknown(named), f"{match['number']}{_nearest(named)}" if _nearest(named) else "")
