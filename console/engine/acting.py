@@ -61,11 +61,12 @@ class Hands:
 
         if why := rollback_disabled(picture):
             raise Refused(why)
+        chosen = self._workload(picture, workload)
         return plan_rollback(
-            self._workload(picture, workload),
+            chosen,
             picture.cluster.value.pods if picture.cluster.value else (),
             target_name=self._system.name,
-            good=self._books.good(self._workload(picture, workload).name),
+            good=self._books.good(chosen.name, chosen.uid),
             revision=revision,
             now=picture.cluster.taken_at or picture.taken_at,
         )

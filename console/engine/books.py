@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 from console.core.plans import Good
 from console.core.system import Environment, System
+from console.engine.processes import process_mark
 from console.journal.folds import good_version
 from console.journal.journal import Event, Journal, JournalError
 from console.journal.samples import SampleStore
@@ -23,7 +23,7 @@ class Books:
     """The journal and the sample store of a system, opened together and closed together.
 
     folder: where they are. trouble: why the journal cannot be written, in one sentence, or None. Events of this process
-    carry its process id, so that another one can tell an intent that still runs from one that was left behind.
+    carry its process mark, so that another one can tell an intent that still runs from one that was left behind.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Books:
 
     def intend(self, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         """Write an intent. Raises JournalError."""
-        return self.journal.intend(kind, subject, {**body, "pid": os.getpid()})
+        return self.journal.intend(kind, subject, {**body, "process": process_mark()})
 
     def conclude(self, intent: object, outcome: str, body: Mapping[str, Any]) -> Event:
         """Write a result. Raises JournalError."""
@@ -89,7 +89,7 @@ class Books:
     def note(self, kind: str, body: Mapping[str, Any], subject: str | None = None) -> bool:
         """Append an event that no action waits for; a failure becomes `trouble`. Returns whether it was written."""
         try:
-            self.journal.append(kind, subject or self.subject, {**body, "pid": os.getpid()})
+            self.journal.append(kind, subject or self.subject, {**body, "process": process_mark()})
         except JournalError as error:
             if self.trouble is None:
                 log.warning("journal: %s", error)
@@ -98,10 +98,14 @@ class Books:
         self.trouble = None
         return True
 
-    def good(self, workload: str) -> Good | None:
-        """The version recorded good for a workload of this environment, or None."""
+    def good(self, workload: str, uid: str) -> Good | None:
+        """The version recorded good for a workload of this environment, or None.
+
+        uid: the object's own; what was good of another object of that name (another cluster, made anew) is not offered.
+        """
         try:
-            event = good_version(self.journal.events(kinds=("good.recorded",)), self._environment.name, workload)
+            events = [event for event in self.journal.events(kinds=("good.recorded",)) if event.body.get("uid") == uid]
+            event = good_version(events, self._environment.name, workload)
         except JournalError:
             return None
         if event is None:

@@ -21,6 +21,7 @@ from console.engine.assembly import Sources, assemble
 from console.engine.books import Books
 from console.engine.folding import metric_value, redis_word, source_health
 from console.engine.operations import Operations
+from console.engine.recovery import Recovery
 from console.engine.sampling import Readings, sample
 from console.engine.watchfulness import Watchfulness
 from console.engine.windows import MEMORY, SESSIONS, Windows
@@ -68,6 +69,7 @@ class Loop:
         self._metrics = {metric.name: metric for metric in (*checks_of(environment), *system.metrics, MEMORY, SESSIONS)}
         self._windows = Windows({}, None, clock())
         self._watchfulness = Watchfulness(system, environment, books, clock=clock)
+        self._recovery = Recovery(books, environment.name)
         self.picture = Picture(
             taken_at=clock(),
             system=system.name,
@@ -219,10 +221,14 @@ class Loop:
             metrics=tuple(metric_value(metric, self._series(metric.name)) for metric in self._system.metrics),
             operations=self._operations.views,
             faults=sources.reading(sources.faults),
-            notices=tuple(trouble for trouble in (self._books.trouble, self._windows.trouble) if trouble),
+            notices=(
+                *(trouble for trouble in (self._books.trouble, self._windows.trouble) if trouble),
+                *self._recovery.said,
+            ),
         )
         self.picture = picture
         self._watchfulness.look(picture)
+        self._recovery.look(picture)
         self._publish(picture)
 
     def _deployed(self, now: datetime) -> Deployed | None:
@@ -231,7 +237,7 @@ class Loop:
         cluster = self.sources.kubernetes.reading.value
         good = None
         if cluster is not None and cluster.workloads:
-            good = self._watchfulness.good(cluster.workloads[0].name)
+            good = self._watchfulness.good(cluster.workloads[0])
         return deployed(
             cluster,
             self._environment.target,

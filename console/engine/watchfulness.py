@@ -32,11 +32,11 @@ class Watchfulness:
         self._good: dict[str, Good | None] = {}
         self._states: dict[str, AlertState] = {}
 
-    def good(self, workload: str) -> Good | None:
+    def good(self, workload: Workload) -> Good | None:
         """The version recorded good for a workload."""
-        if workload not in self._good:
-            self._good[workload] = self._books.good(workload)
-        return self._good[workload]
+        if workload.uid not in self._good:
+            self._good[workload.uid] = self._books.good(workload.name, workload.uid)
+        return self._good[workload.uid]
 
     def look(self, picture: Picture) -> None:
         """Journal what changed since the last picture."""
@@ -78,7 +78,7 @@ class Watchfulness:
         if template != current.template:
             self._calm_since[workload.name] = (current.template, now)
             return
-        good = self.good(workload.name)
+        good = self.good(workload)
         if now - since < PROVEN or (good is not None and good.template == current.template):
             return
         written = self._books.note(
@@ -86,6 +86,7 @@ class Watchfulness:
             {
                 "environment": self._environment.name,
                 "workload": workload.name,
+                "uid": workload.uid,
                 "version": current.version,
                 "image": current.image,
                 "revision": current.number,
@@ -94,4 +95,4 @@ class Watchfulness:
             },
         )
         if written:
-            self._good[workload.name] = self._books.good(workload.name)
+            self._good.pop(workload.uid, None)
