@@ -64,8 +64,8 @@ def resolve_secret(secret: Secret, secrets_file: Path | None, environ: Mapping[s
 def secret_values(environment: Environment, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Every secret value of an environment that is there, longest first: what must be kept out of stored output.
 
-    All values of its secrets file, its Redis password and its Prometheus token. Host names and the like that stand
-    in the file are not told apart from passwords, except for those that `redis:` names as host, port or user name.
+    Its Redis password and its Prometheus token, and whatever else stands in its secrets file with four characters or
+    more, but for what `redis:` names as host, port or user name.
     """
     secrets = _Secrets(environment.secrets_file, environ)
     try:
@@ -80,9 +80,10 @@ def secret_values(environment: Environment, environ: Mapping[str, str] | None = 
         wanted += [redis.password] if redis.password else []
     if environment.prometheus is not None and environment.prometheus.token is not None:
         wanted.append(environment.prometheus.token)
-    values = set(held.values())
-    values |= {secrets.environ[secret.variable] for secret in wanted if secret.variable in secrets.environ}
-    return tuple(sorted((value for value in values if len(value) >= 4), key=len, reverse=True))
+    values = {value for value in held.values() if len(value) >= 4}
+    for secret in wanted:
+        values |= {held.get(secret.variable, ""), secrets.environ.get(secret.variable, "")}
+    return tuple(sorted(values - {""}, key=len, reverse=True))
 
 
 def read_secrets(path: Path) -> Mapping[str, str]:
