@@ -133,6 +133,7 @@ class Trend:
 class BypassState:
     """The bypass as the store says. remaining: by the store's own clock when read. today: grants of the UTC day.
 
+    warning: what is odd about the record, in one sentence, else empty; an odd one is not in force.
     A reading that failed means the grant is unknown: the workload fails closed and the pane says so.
     """
 
@@ -140,6 +141,7 @@ class BypassState:
     remaining: timedelta
     today: int
     a_day: int
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,6 +62,22 @@ def redis_errors() -> tuple[type[Exception], ...]:
     from redis.exceptions import RedisError
 
     return (RedisError, OSError, ValueError)
+
+
+def access_of(client: Redis) -> RedisAccess:
+    """Where and as whom a client was opened, for `explain`."""
+    from console.systems.secrets import RedisAccess
+
+    given = client.connection_pool.connection_kwargs
+    return RedisAccess(
+        host=str(given.get("host", "localhost")),
+        port=int(given.get("port", 6379)),
+        username=given.get("username"),
+        password=given.get("password"),
+        tls="ssl_cert_reqs" in given,
+        database=int(given.get("db") or 0),
+        timeout=timedelta(seconds=float(given.get("socket_timeout") or 0)),
+    )
 
 
 def address(access: RedisAccess) -> str:
