@@ -39,7 +39,7 @@ __all__ = [
     "instant_grid",
 ]
 
-LOOK_BACK = 360
+LOOK_BACK = 120
 """How many samples before those of the view are looked at to say since when a truth lasts."""
 
 
@@ -145,16 +145,15 @@ def _began(condition: Condition, view: View, holds: Callable[[float], bool]) -> 
 
 def _began_before(view: View, since: datetime, holds: Callable[[float], bool], on_gap: OnGap) -> datetime:
     """The same among the samples before those of the view, all of which were true."""
-    samples, step = view.series.samples, view.series.step
-    for place in range(view.older, max(-1, view.older - LOOK_BACK), -1):
-        sample = samples[place]
-        if (view.cut is not None and sample.at < view.cut) or not holds(sample.value):
+    samples, step, cut = view.series.samples, view.series.step, view.cut
+    oldest, later = None, since
+    for sample in samples[max(0, view.older + 1 - LOOK_BACK) : view.older + 1][::-1]:
+        if (cut is not None and sample.at < cut) or not holds(sample.value):
             break
-        point = grid_point(sample.at, step)
-        if on_gap is OnGap.RESET and point < since - step:
+        if on_gap is OnGap.RESET and later - sample.at > step and grid_point(sample.at, step) < later - step:
             break
-        since = point
-    return since
+        oldest = later = sample.at
+    return since if oldest is None else grid_point(oldest, step)
 
 
 def _failing(condition: Condition, test: FailedChecks, view: View, holds: Callable[[float], bool]) -> Evaluation:

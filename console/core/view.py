@@ -65,14 +65,16 @@ def look(
     end, newest, late = _end(series, now)
     points: list[float | None] = [None] * count
     base = (end - EPOCH) // step
-    place = newest
+    place, back, later = newest, -1, end + step
     while place >= 0:
-        at = samples[place].at
-        back = base - (at - EPOCH) // step
+        sample = samples[place]
+        at = sample.at
+        back = back + 1 if later - at == step else base - (at - EPOCH) // step  # nearly always the next one
         if back >= count or (cut is not None and at < cut):
             break
         if points[back] is None:
-            points[back] = samples[place].value
+            points[back] = sample.value
+        later = at
         place -= 1
     quiet: frozenset[int] = frozenset()
     if floor is not None:
