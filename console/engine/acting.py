@@ -21,7 +21,7 @@ from console.core.system import BypassRule, Environment, System
 from console.engine.assembly import Sources
 from console.engine.books import Books
 from console.engine.operations import Operations, Say
-from console.systems.secrets import resolve_redis
+from console.systems.secrets import secret_values
 from console.walkthrough.read import read_runbook
 from console.walkthrough.run import block_environment, run_block
 
@@ -297,10 +297,7 @@ class Hands:
 
     def _secrets(self) -> tuple[str, ...]:
         """Values that no output may show."""
-        if self._environment.redis is None:
-            return ()
-        access = self._sources().access or resolve_redis(self._environment.redis, self._environ)
-        return (access.password,) if access.password else ()
+        return secret_values(self._environment, self._environ)
 
 
 def grant_body(grant: Grant) -> dict[str, str]:
