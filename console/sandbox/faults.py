@@ -41,7 +41,7 @@ ABOUT = {
     Fault.LOG_STORM: "pods print 1,500 lines a second",
     Fault.METRICS_GONE: "the pods' /metrics answers 503",
     Fault.PROMETHEUS_STALL: "Prometheus keeps its connections and answers nothing",
-    Fault.API_CONFLICT: "the next three writes to the Kubernetes API answer 409",
+    Fault.API_CONFLICT: "the next three writes to the Kubernetes API answer 409; off and on again for three more",
     Fault.API_DOWN: "the Kubernetes API answers 503",
 }
 

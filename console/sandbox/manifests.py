@@ -126,12 +126,3 @@ def deployment(version: str, replicas: int) -> dict[str, Any]:
             },
         },
     }
-
-
-def release(version: str, replicas: int | None = None) -> dict[str, Any]:
-    """The strategic-merge patch that releases a version, with its change cause."""
-    image = [{"name": NAME, "image": f"hak-gal:{version}"}]
-    spec: dict[str, Any] = {"template": {"spec": {"containers": image}}}
-    if replicas is not None:
-        spec["replicas"] = replicas
-    return {"metadata": {"annotations": {CHANGE_CAUSE: f"deploy {version}"}}, "spec": spec}

@@ -13,7 +13,7 @@ from console.sandbox.children import Child, Children, free_port, tail
 if TYPE_CHECKING:
     import aiohttp
 
-SCRAPE_EVERY = "2s"
+SCRAPE_EVERY = "1s"
 HOST = "127.0.0.1"
 
 

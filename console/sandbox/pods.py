@@ -148,7 +148,7 @@ class Container:
         """Whether it has warmed up and is not about to end."""
         if self._ended.done():
             return Probe(ready=False, message="dial tcp: connection refused")
-        return Probe(ready=self.serving, message="" if self.serving else "HTTP probe failed with statuscode: 503")
+        return Probe(ready=self.serving)  # warming up and draining are no failures worth an event
 
     async def wait(self) -> int:
         """Its exit code, when it has ended."""
@@ -227,6 +227,10 @@ class Pods:
     def running(self) -> list[Container]:
         """The containers that have not ended, by pod name."""
         return [container for _, container in sorted(self._running.items()) if not container._ended.done()]
+
+    def get(self, pod: str) -> Container | None:
+        """The container of a pod, None where none runs."""
+        return self._running.get(pod)
 
     async def start(
         self, pod: dict[str, Any], container: dict[str, Any], env: Mapping[str, str], log: ContainerLog, attempt: int
