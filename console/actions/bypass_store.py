@@ -74,13 +74,14 @@ class Store:
         try:
             # under WATCH each command is answered at once, and the transaction later fails where anything changed
             asked = self._client.pipeline(transaction=True) if pipe is None else pipe
-            said = [asked.execute_command(*command) for command in (("PTTL", self.key), ("GET", self.key), ("TIME",))]
-            before, raw, (seconds, micro) = asked.execute() if pipe is None else said
+            said = [asked.execute_command(*command) for command in (("GET", self.key), ("PTTL", self.key), ("TIME",))]
+            raw, ends, (seconds, micro) = asked.execute() if pipe is None else said
         except redis_errors() as error:
             raise self._refused(error, "GET") from error
         now = datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micro))
-        ttl = None if int(before) == -1 else timedelta(milliseconds=max(0, int(before)))
-        return Held(raw.encode() if isinstance(raw, str) else raw, ttl, now)
+        ttl = None if int(ends) == -1 else timedelta(milliseconds=max(0, int(ends)))
+        is_gone = raw is None or int(ends) == -2  # it may expire between the two
+        return Held(None if is_gone else raw, ttl, now)
 
     def count_key(self, now: datetime) -> str:
         """Where the grants of the UTC day are counted."""
