@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     root.add_argument("--version", action="version", version=f"hakgal-console {installed_version()}")
-    add_choice(root)
+    add_choice(root, default=None)
     console.add_options(root)
     root.set_defaults(run=console.run)
     commands = root.add_subparsers(title="commands", metavar="COMMAND")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import timedelta
 
-from console.commands.choosing import add_choice, must_choose
+from console.commands.choosing import add_choice, add_read_only, must_choose
 from console.commands.desk_of import EXITS, desk_of, follow, observed, store_answered
 from console.commands.plain import as_json
 from console.core.actions import Refused
@@ -40,7 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for verb, run in ((grant, run_grant), (revoke, run_revoke), (status, run_status)):
         add_choice(verb)
         verb.add_argument("--json", action="store_true", help="the outcome as JSON")
-        verb.add_argument("--read-only", action="store_true", help="refuse to change anything")
+        add_read_only(verb)
         verb.set_defaults(run=run)
 
 

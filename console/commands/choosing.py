@@ -15,6 +15,11 @@ from console.systems.places import last_used, remember_used
 USAGE = 2
 
 
+def add_read_only(parser: argparse.ArgumentParser, *, default: object = argparse.SUPPRESS) -> None:
+    """The switch that switches every change off; it may stand before the command as well."""
+    parser.add_argument("--read-only", action="store_true", default=default, help="switch every change off")
+
+
 class Unclear(Exception):
     """A command cannot tell what is meant; the message says what to type."""
 
@@ -27,14 +32,17 @@ class Choice:
     environment: Environment
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """The options every command takes."""
+def add_choice(parser: argparse.ArgumentParser, *, default: object = argparse.SUPPRESS) -> None:
+    """The options every command takes; they may stand before the command as well, and the later one counts."""
     parser.add_argument(
         "--system",
         metavar="NAME|PATH",
+        default=default,
         help="a shipped or installed system, or the path of a system.yaml or its folder",
     )
-    parser.add_argument("--env", metavar="NAME", help="an environment of the system, such as staging or production")
+    parser.add_argument(
+        "--env", metavar="NAME", default=default, help="an environment of the system, such as staging or production"
+    )
 
 
 def load(name_or_path: str) -> System:

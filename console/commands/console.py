@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from console.commands.choosing import Choice, Unclear, choose, load, remember
+from console.commands.choosing import Choice, Unclear, add_read_only, choose, load, remember
 from console.core.system import Tone
 from console.engine.engine import Engine
 from console.systems.catalog import find_systems
@@ -14,7 +14,7 @@ from console.systems.places import state_dir
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the console itself."""
-    parser.add_argument("--read-only", action="store_true", help="switch every change off")
+    add_read_only(parser, default=False)
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from console.commands.choosing import add_choice, must_choose
+from console.commands.choosing import add_choice, add_read_only, must_choose
 from console.commands.desk_of import EXITS, cluster_answered, desk_of, follow, observed
 from console.commands.plain import as_json
 from console.core.actions import Refused
@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--to", type=int, metavar="REVISION", help="the revision to return to")
     parser.add_argument("--workload", metavar="NAME", help="the deployment, where the system has several")
     parser.add_argument("--confirm", metavar="TARGET", help="the system's name; without it only the plan is shown")
-    parser.add_argument("--read-only", action="store_true", help="refuse to change anything")
+    add_read_only(parser)
     parser.add_argument("--json", action="store_true", help="the outcome as JSON")
     parser.set_defaults(run=run)
 

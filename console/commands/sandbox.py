@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from console.commands.choosing import Choice, Unclear, load
+from console.commands.choosing import Choice, Unclear, add_read_only, load
 
 EXAMPLES = """examples:
   hakgal-console sandbox                        the console on a practice world of HAK_GAL
@@ -31,8 +31,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="begin with this fault on")
     parser.add_argument("--no-prometheus", action="store_true", help="let the console scrape /metrics itself")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep its files there (default: a temporary folder)")
-    parser.add_argument("--read-only", action="store_true", help="switch every change off")
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    add_read_only(parser)
+    parser.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII only")
     parser.set_defaults(run=run)
 
 
