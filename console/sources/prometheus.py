@@ -66,8 +66,8 @@ class PrometheusSource:
     ) -> None:
         self._interval = interval or _SLOWEST
         self.name = "prometheus"
-        self._target = target
-        self._token = token
+        # A closure, so that no attribute holds the token.
+        self._connect: Callable[[], PrometheusApi] = lambda: _connect(target.url, token)
         self._clock = clock
         self._asked = [_Asked(SampleWindow(metric, length)) for metric, length in wanted]
         self._breaker = Breaker(clock)
@@ -102,9 +102,7 @@ class PrometheusSource:
 
     def check(self) -> PrometheusCheck:
         """Version and answer time, in the calling thread. Raises SourceError."""
-        from console.sources.prometheus_api import PrometheusApi
-
-        api = PrometheusApi(self._target.url, self._token)
+        api = self._connect()
         try:
             version = api.version()
             began = time.monotonic()
@@ -179,11 +177,15 @@ class PrometheusSource:
 
     def _server(self) -> PrometheusApi:
         if self._api is None:
-            # Imported with the first read: requests takes longer than the first paint may.
-            from console.sources.prometheus_api import PrometheusApi
-
-            self._api = PrometheusApi(self._target.url, self._token)
+            self._api = self._connect()
         return self._api
+
+
+def _connect(url: str, token: str | None) -> PrometheusApi:
+    # Imported with the first read: requests takes longer than the first paint may.
+    from console.sources.prometheus_api import PrometheusApi
+
+    return PrometheusApi(url, token)
 
 
 def to_ms_span(span: timedelta) -> int:

@@ -53,6 +53,13 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """Follows no redirect, whoever sends the request."""
+
+    def get_redirect_target(self, _answer: requests.Response) -> None:
+        """There is none to follow."""
+
+
 class PrometheusApi:
     """One server. Used by one thread at a time.
 
@@ -64,10 +71,13 @@ class PrometheusApi:
         self.url = url.rstrip("/")
         self.host = urlsplit(url).netloc.rpartition("@")[2]
         self._connect: Any = PrometheusConnect(
-            url=self.url, retry=Retry(0), timeout=(CONNECT, READ), auth=_Bearer(token) if token else None
+            url=self.url,
+            retry=Retry(0),
+            timeout=(CONNECT, READ),
+            auth=_Bearer(token) if token else None,
+            session=_Session(),
         )
         self._session: requests.Session = self._connect._session
-        self._session.max_redirects = 0
 
     def range(self, query: str, start: float, end: float, step: float) -> Answered:
         """`query_range`; start, end: seconds since the epoch, both among the points; step: seconds."""
@@ -82,9 +92,12 @@ class PrometheusApi:
             raise SourceError(f"prometheus {self.host}: query answered {error}") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._unreachable("query", error) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):
             raise SourceError(f"prometheus {self.host}: query did not answer as Prometheus does") from None
-        return float(result[1] if isinstance(result[1], str) else result[0]["value"][1])
+        try:
+            return float(result[0]["value"][1] if isinstance(result[0], dict) else result[1])
+        except (ValueError, LookupError, TypeError):
+            raise SourceError(f"prometheus {self.host}: query gave no number for `{query}`") from None
 
     def version(self) -> str:
         """Its version, from `status/buildinfo`."""

@@ -76,12 +76,12 @@ class Fetcher:
 
 def _why(error: urllib3.exceptions.HTTPError, seconds: float) -> str:
     text = str(error)
+    if "refused" in text:
+        return "refused the connection"
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "does not resolve"
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return "took no connection"
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return f"gave no answer in {seconds:g} s"
-    if "refused" in text:
-        return "refused the connection"
-    if "resolve" in text or "Name or service" in text or "nodename" in text:
-        return "does not resolve"
     return f"failed: {type(error).__name__}"

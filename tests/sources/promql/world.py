@@ -108,7 +108,7 @@ def make(seed: int = 7) -> list[Made]:
 
 def as_openmetrics(made: list[Made]) -> str:
     """The exposition that `promtool tsdb create-blocks-from openmetrics` reads."""
-    lines = []
+    lines: list[str] = []
     for each in sorted(made, key=lambda one: one.labels):
         inner = ",".join(f'{label}="{value}"' for label, value in each.labels if label != NAME)
         lines.extend(f"{each.name}{{{inner}}} {value!r} {at / 1000:.3f}" for at, value in each.samples)
