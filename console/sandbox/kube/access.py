@@ -13,7 +13,7 @@ USER = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A right taken away; `*` and an empty namespace stand for all. resource: plural, `deployments/scale` for a part."""
+    """A right taken away; `*` and an empty namespace stand for all. resource: plural, or `deployments/scale`."""
 
     verb: str
     group: str

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from console.sandbox.kube import conversions, defaults, validation
 from console.sandbox.kube.errors import (
@@ -125,7 +126,7 @@ class Api:
     def replace(
         self, kind: Kind, namespace: str, name: str, body: Obj, *, part: str = "", dry_run: bool = False
     ) -> Obj:
-        """PUT. part: empty for the object, or `status` or `finalize`. 409 for a resourceVersion that is not the newest."""
+        """PUT. part: empty for the object, `status` or `finalize`. 409 where the resourceVersion is not the newest."""
         stored = self.store.get(kind.stored_as, namespace, name)
         if stored is None and kind.create_on_update and not part:
             return self.create(kind, namespace, body, dry_run=dry_run)
@@ -206,8 +207,6 @@ class Api:
         return conversions.present(kind, self.store.write(kind.stored_as, obj)), False
 
     def _mark_deleted(self, kind: Kind, obj: Obj, grace: int) -> None:
-        from datetime import timedelta
-
         metadata = obj["metadata"]
         if metadata.get("deletionTimestamp") and grace >= metadata.get("deletionGracePeriodSeconds", 0):
             return

@@ -56,8 +56,8 @@ async def apply_patch(
 ) -> tuple[Obj, bool]:
     """Patch an object, or one of its parts `status` and `scale`; gives the object and whether it was created.
 
-    Raises ApiError: 415 for another format, 400 and 422 for a patch that cannot be applied, 409 for a resourceVersion in
-    it that is not the newest.
+    Raises ApiError: 415 for another format, 400 and 422 for a patch that cannot be applied, 409 for a resourceVersion
+    in it that is not the newest.
     """
     media = request.content_type
     accepted = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH] + ([STRATEGIC_PATCH] if kind.strategic else [])
@@ -94,7 +94,7 @@ def _patched(media: str, obj: Obj, patch: Any) -> Obj:
                 result = patches.merge_patch(obj, patch)
             case _:
                 result = patches.strategic_merge_patch(obj, clone(patch))
-    except patches.TestFailed:
+    except patches.NotApplicable:
         raise unprocessable() from None
     except patches.PatchError as error:
         raise ApiError(400, "BadRequest", str(error)) from None

@@ -11,7 +11,7 @@ from typing import Protocol
 from console.sandbox.kube.api import Api
 from console.sandbox.kube.errors import ApiError
 from console.sandbox.kube.kinds import Kind
-from console.sandbox.kube.objects import Obj, clone, is_controlled_by, owner_reference
+from console.sandbox.kube.objects import Obj, clone, controller_of, is_controlled_by, owner_reference
 from console.sandbox.kube.selectors import Match
 from console.sandbox.kube.store import Change, Key
 
@@ -127,10 +127,14 @@ def claim(api: Api, kind: Kind, owner: Obj, matches: Match) -> list[Obj]:
             elif not deleting:
                 kept = [item for item in references if item["uid"] != owner["metadata"]["uid"]]
                 api.update(kind, _with_owners(obj, kept))
-        elif fits and not deleting and not obj["metadata"].get("deletionTimestamp"):
-            if not any(item.get("controller") for item in references):
-                claimed.append(api.update(kind, _with_owners(obj, [*references, owner_reference(owner)])))
+        elif fits and not deleting and _is_orphan(obj):
+            claimed.append(api.update(kind, _with_owners(obj, [*references, owner_reference(owner)])))
     return claimed
+
+
+def _is_orphan(obj: Obj) -> bool:
+    metadata = obj["metadata"]
+    return not metadata.get("deletionTimestamp") and controller_of(obj) is None
 
 
 def _with_owners(obj: Obj, references: list[Obj]) -> Obj:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from console.sandbox.kube import rollouts
+from console.sandbox.kube import deployment_status, rollouts
 from console.sandbox.kube.api import Api
 from console.sandbox.kube.controller import claim
 from console.sandbox.kube.errors import ApiError
@@ -20,7 +20,6 @@ from console.sandbox.kube.objects import (
     name_of,
     namespace_of,
     owner_reference,
-    timestamp,
 )
 from console.sandbox.kube.rollouts import DESIRED, HASH_LABEL, MOST, NOT_COPIED, REVISION, REVISION_HISTORY, replicas
 from console.sandbox.kube.selectors import object_selector
@@ -112,16 +111,8 @@ class _Sync:
             for item in rollouts.active(self._sets)
         )
 
-    def _condition(self, status: str, reason: str, message: str, kind: str = "Progressing") -> Obj:
-        now = timestamp(self._api.clock())
-        return {
-            "type": kind,
-            "status": status,
-            "lastUpdateTime": now,
-            "lastTransitionTime": now,
-            "reason": reason,
-            "message": message,
-        }
+    def _condition(self, status: str, reason: str, message: str) -> Obj:
+        return deployment_status.condition("Progressing", status, reason, message, self._api.clock())
 
     def _check_paused(self) -> None:
         if not rollouts.has_deadline(self._it):
@@ -379,54 +370,12 @@ class _Sync:
     # Status
 
     def _status(self) -> Obj:
-        ready = sum(rollouts.counted(item, "readyReplicas") for item in self._sets)
-        running = rollouts.available(self._sets)
-        numbers = {
-            "observedGeneration": self._it["metadata"]["generation"],
-            "replicas": sum(rollouts.counted(item, "replicas") for item in self._sets),
-            "updatedReplicas": rollouts.counted(self._new, "replicas") if self._new else 0,
-            "readyReplicas": ready,
-            "availableReplicas": running,
-            "unavailableReplicas": max(0, rollouts.total(self._sets) - running),
-        }
-        old = self._it.get("status") or {}
-        status: Obj = {key: value for key, value in numbers.items() if value}
-        if old.get("collisionCount"):
-            status["collisionCount"] = old["collisionCount"]
-        status["conditions"] = clone(old.get("conditions") or [])
-        if running >= replicas(self._it) - rollouts.max_unavailable(self._it):
-            reason, message = "MinimumReplicasAvailable", "Deployment has minimum availability."
-            rollouts.set_condition(status, self._condition("True", reason, message, "Available"))
-        else:
-            reason, message = "MinimumReplicasUnavailable", "Deployment does not have minimum availability."
-            rollouts.set_condition(status, self._condition("False", reason, message, "Available"))
-        return status
+        return deployment_status.calculate(self._it, self._sets, self._new, self._api.clock())
 
     def _rollout_status(self) -> float | None:
         status = self._status()
-        if not rollouts.has_deadline(self._it):
-            rollouts.drop_condition(status, "Progressing")
-            return self._write_status(status)
-        current = rollouts.condition_of(self._it.get("status") or {}, "Progressing")
-        is_done = current is not None and current["reason"] == "NewReplicaSetAvailable"
-        if not (is_done and status.get("replicas", 0) == status.get("updatedReplicas", 0)):
-            self._judge_progress(status, current)
+        deployment_status.judge_progress(self._it, status, self._new, self._api.clock())
         return self._write_status(status)
-
-    def _judge_progress(self, status: Obj, current: Obj | None) -> None:
-        about = f'ReplicaSet "{name_of(self._new)}"' if self._new else f'Deployment "{name_of(self._it)}"'
-        if rollouts.is_complete(self._it, status):
-            message = f"{about} has successfully progressed."
-            rollouts.set_condition(status, self._condition("True", "NewReplicaSetAvailable", message))
-        elif rollouts.is_progressing(self._it, status):
-            new = self._condition("True", "ReplicaSetUpdated", f"{about} is progressing.")
-            if current is not None and current["status"] == "True":
-                new["lastTransitionTime"] = current["lastTransitionTime"]
-            rollouts.drop_condition(status, "Progressing")
-            rollouts.set_condition(status, new)
-        elif (due := rollouts.deadline(self._it, status)) is not None and due < self._api.clock():
-            message = f"{about} has timed out progressing."
-            rollouts.set_condition(status, self._condition("False", "ProgressDeadlineExceeded", message))
 
     def _write_status(self, status: Obj) -> float | None:
         if status != (self._it.get("status") or {}):

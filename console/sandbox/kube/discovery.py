@@ -111,17 +111,11 @@ def resources(kinds: Kinds, group: str, version: str) -> Obj | None:
             if api_version:
                 sub["group"], _, sub["version"] = api_version.rpartition("/")
             listed.append(sub)
-    for review in REVIEWS:
-        if (review.group, review.version) == (group, version):
-            listed.append(
-                {
-                    "name": review.plural,
-                    "singularName": "",
-                    "namespaced": False,
-                    "kind": review.name,
-                    "verbs": ["create"],
-                }
-            )
+    listed += [
+        {"name": review.plural, "singularName": "", "namespaced": False, "kind": review.name, "verbs": ["create"]}
+        for review in REVIEWS
+        if (review.group, review.version) == (group, version)
+    ]
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
 

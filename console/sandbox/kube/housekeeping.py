@@ -1,4 +1,4 @@
-"""The small controllers: namespaces and what is in each, garbage collection by owner, Endpoints of Services, HPA status."""
+"""The small controllers: namespaces, garbage collection by owner, Endpoints of Services, status of autoscalers."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def _port(wanted: Obj, pod: Obj) -> Obj | None:
 
 
 class AutoscalerController:
-    """Keeps the status of autoscalers current. It scales only to hold minReplicas and maxReplicas: there are no metrics."""
+    """Keeps the status of autoscalers current. It scales only to hold their bounds: there are no metrics."""
 
     def __init__(self, api: Api) -> None:
         self._api = api

@@ -42,7 +42,7 @@ class PatchError(Exception):
     """The patch cannot be applied to this object."""
 
 
-class TestFailed(PatchError):
+class NotApplicable(PatchError):
     """A `test` of a JSON patch did not hold, or a path does not exist."""
 
 
@@ -63,13 +63,13 @@ def _pointer(path: str) -> list[str]:
     if path == "":
         return []
     if not path.startswith("/"):
-        raise TestFailed(f"path {path!r} does not begin with /")
+        raise NotApplicable(f"path {path!r} does not begin with /")
     return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
 
 
 def _index(part: str, length: int) -> int:
     if not (part == "0" or (part.isdigit() and not part.startswith("0"))) or int(part) >= length:
-        raise TestFailed(f"there is no element {part}")
+        raise NotApplicable(f"there is no element {part}")
     return int(part)
 
 
@@ -80,7 +80,7 @@ def _get(document: Any, parts: Sequence[str]) -> Any:
         elif isinstance(document, dict) and part in document:
             document = document[part]
         else:
-            raise TestFailed(f"there is nothing at /{'/'.join(parts)}")
+            raise NotApplicable(f"there is nothing at /{'/'.join(parts)}")
     return document
 
 
@@ -93,13 +93,13 @@ def _add(document: Any, parts: Sequence[str], value: Any) -> Any:
     elif isinstance(parent, dict):
         parent[parts[-1]] = value
     else:
-        raise TestFailed(f"/{'/'.join(parts[:-1])} holds no members")
+        raise NotApplicable(f"/{'/'.join(parts[:-1])} holds no members")
     return document
 
 
 def _remove(document: Any, parts: Sequence[str]) -> Any:
     if not parts:
-        raise TestFailed("the whole document cannot be removed")
+        raise NotApplicable("the whole document cannot be removed")
     _get(document, parts)
     parent = _get(document, parts[:-1])
     if isinstance(parent, list):
@@ -120,7 +120,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """RFC 6902; the target is left alone. Raises PatchError for what is no patch, TestFailed for what does not apply."""
+    """RFC 6902; the target is left alone. Raises PatchError where it is no patch, NotApplicable where it does not fit."""
     if not isinstance(operations, list):
         raise PatchError("a JSON patch is a list of operations")
     document = clone(target)
@@ -145,14 +145,14 @@ def json_patch(target: Any, operations: Any) -> Any:
             case "move":
                 source = _pointer(operation["from"])
                 if len(path) > len(source) and path[: len(source)] == source:
-                    raise TestFailed("a value cannot be moved into itself")
+                    raise NotApplicable("a value cannot be moved into itself")
                 value = _get(document, source)
                 document = _add(_remove(document, source), path, value)
             case "copy":
                 document = _add(document, path, clone(_get(document, _pointer(operation["from"]))))
             case "test":
                 if not _same(_get(document, path), operation["value"]):
-                    raise TestFailed(f"testing value {operation['path']} failed")
+                    raise NotApplicable(f"testing value {operation['path']} failed")
             case _:
                 raise PatchError(f"{op!r} is no operation of a JSON patch")
     return document

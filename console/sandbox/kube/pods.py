@@ -25,7 +25,7 @@ class Timing:
     """How long the kubelet takes, in seconds; the defaults are a real one's.
 
     probe: how often a container is asked whether it is ready, where that is shorter than its readinessProbe's period.
-    backoff: the first pause before a restart; it doubles up to backoff_most and starts again after backoff_reset of running.
+    backoff: the first pause before a restart; it doubles up to backoff_most, and a run of backoff_reset resets it.
     """
 
     probe: float = 1.0

@@ -39,7 +39,7 @@ def ready_since(pod: Obj) -> str:
 
 
 def least_useful_first(pods: Iterable[Obj]) -> list[Obj]:
-    """The order in which pods are deleted: unscheduled, pending, unready, cheap, lately ready, often restarted, young."""
+    """The order of deletion: unscheduled, pending, unready, cheap, lately ready, often restarted, young."""
 
     def rank(pod: Obj) -> tuple[object, ...]:
         status = pod.get("status") or {}

@@ -15,7 +15,7 @@ from console.sandbox.kube.objects import Clock, Obj, name_of
 
 
 class ImageError(Exception):
-    """The image cannot be had: the container waits in ErrImagePull and ImagePullBackOff. The message goes into the events."""
+    """The image cannot be had: the container waits in ErrImagePull, then ImagePullBackOff; events give the message."""
 
 
 class StartError(Exception):
@@ -131,8 +131,7 @@ class _Pretended:
     async def probe(self) -> Probe:
         if self.never_ready:
             return Probe(ready=False, message="HTTP probe failed with statuscode: 503")
-        ready = asyncio.get_running_loop().time() >= self.ready_at
-        return Probe(ready=ready, message="" if ready else "connection refused")
+        return Probe(ready=asyncio.get_running_loop().time() >= self.ready_at)
 
     async def wait(self) -> int:
         return await asyncio.shield(self.ended)
@@ -149,8 +148,8 @@ def _finish(ended: asyncio.Future[int], code: int) -> None:
 class PretendingRuntime:
     """Containers without processes: ready after a delay and one log line.
 
-    never_ready, crashes, missing: patterns searched in the image; such containers never become ready, exit with 1 as soon
-    as they would have been ready, or have no image to pull.
+    never_ready, crashes, missing: patterns searched in the image; such containers never become ready, exit with 1 as
+    soon as they would have been ready, or have no image to pull.
     """
 
     def __init__(

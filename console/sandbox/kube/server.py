@@ -43,7 +43,7 @@ class KubeServer:
     port: 0 takes a free one. history: how many changes watches and page tokens can go back.
     bookmark_every, watch_timeout: of watches.
 
-    A client is let in by the bearer token, or by the secret in the path of `url`: kubectl sends no token over plain HTTP.
+    A client is let in by the bearer token, or by the secret in the path of `url`, for kubectl sends no token over HTTP.
     Attributes for whoever embeds it: `api` (objects, in the event loop), `store`, `kinds`, `faults`, `access`.
     """
 

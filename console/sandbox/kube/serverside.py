@@ -1,7 +1,7 @@
 """Server-side apply, as far as one can go without managed fields.
 
-What a manager applied last is remembered by the server. A field it stops applying is removed, a field it applies is set;
-fields of other managers stay. Conflicts between managers are not reported: the last one wins, as with `force`.
+What a manager applied last is remembered by the server. A field it stops applying is removed, a field it applies is
+set; fields of other managers stay. Conflicts between managers are not reported: the last one wins, as with `force`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from aiohttp import web
 from console.sandbox.kube.api import Api, DeleteOptions
 from console.sandbox.kube.errors import ApiError, Cause, already_exists, bad_request, invalid
 from console.sandbox.kube.kinds import PODS
-from console.sandbox.kube.objects import Obj, clone, micro_timestamp, moment_of
+from console.sandbox.kube.objects import Obj, clone, micro_timestamp, moment_of, timestamp
 from console.sandbox.kube.runtime import ContainerLog, LogLine
 from console.sandbox.kube.selectors import selector_text
 
@@ -93,8 +93,6 @@ def bind(api: Api, namespace: str, name: str, body: Obj) -> Obj:
 
 def assign(api: Api, pod: Obj, node: str) -> None:
     """Write the node a pod runs on and its PodScheduled condition; only the scheduler's binding may do that."""
-    from console.sandbox.kube.objects import timestamp
-
     stored: Obj = clone(pod)
     stored["spec"]["nodeName"] = node
     condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
@@ -149,7 +147,7 @@ def _found(pod: Obj, logs: LogReader | None, container: str, *, previous: bool) 
 async def read_log(
     api: Api, logs: LogReader | None, request: web.Request, namespace: str, name: str, ended: asyncio.Event
 ) -> web.StreamResponse:
-    """GET of pods/{name}/log: container, follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes."""
+    """GET of pods/{name}/log, with every parameter of PodLogOptions but `stream` and `insecure...`."""
     query = request.query
     pod = api.get(PODS, namespace, name)
     container = _container(pod, query.get("container", ""))

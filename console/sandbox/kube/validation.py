@@ -30,9 +30,13 @@ _LABEL_RULE = (
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _SERVICE_RULE = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
-    "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
     "'[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_PERCENT_RULE = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+    "validation is '[0-9]+%')"
 )
 
 
@@ -206,13 +210,7 @@ def _workload(obj: Obj) -> list[Cause]:
 def _amount(value: Any, field: str) -> list[Cause]:
     if isinstance(value, str):
         if not re.fullmatch(r"\d+%", value):
-            return [
-                wrong(
-                    field,
-                    value,
-                    "must be a percentage or a number: a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-                )
-            ]
+            return [wrong(field, value, _PERCENT_RULE)]
         return []
     return [wrong(field, value, "must be greater than or equal to 0")] if value < 0 else []
 
