@@ -138,9 +138,8 @@ class Dialog(ConsoleDialog[None]):
         return self.query_one(f"#{id}", Input).value.strip()
 
     def on_key(self, event: events.Key) -> None:
-        """A dialog has no keys but its own: what no entry took goes nowhere."""
-        if event.key != "escape":
-            event.stop()
+        """A dialog has no keys but its own bindings: those of the action table are for screens."""
+        event.prevent_default()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: on to the next entry, or submit from the last; nothing on an empty one."""

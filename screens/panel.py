@@ -56,8 +56,8 @@ class Panel(ConsoleDialog[Result]):
         yield box
 
     def on_key(self, event: events.Key) -> None:
-        """A panel has no keys but its own."""
-        event.stop()
+        """A panel has no keys but its own bindings: those of the action table are for screens."""
+        event.prevent_default()
 
     def action_leave(self) -> None:
         """Close."""

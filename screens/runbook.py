@@ -31,7 +31,6 @@ class RunbookRoom(Room):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "block(1)", "Next block", show=False),
         Binding("N", "block(-1)", "Previous block", show=False),
-        Binding("x", "stop", "Stop", show=False),
         Binding("tab", "swap", "Text or output", show=False),
     ]
 
@@ -127,7 +126,7 @@ class RunbookRoom(Room):
         """Go from the text to the output and back."""
         (self.output if self.text.has_focus else self.text).focus()
 
-    def action_stop(self) -> None:
+    def do_stop_block(self) -> None:
         """Stop the block that runs."""
         operation = self._operation(self.console.picture)
         if operation is None or operation.outcome is not Outcome.RUNNING:
@@ -136,16 +135,11 @@ class RunbookRoom(Room):
         self.desk.cancel(operation.id)
         self.say("stopping: INT, then TERM, then KILL")
 
-    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+    def do_run_block(self) -> None:
         """Enter on a block: show exactly what would run, and ask."""
-        event.stop()
-        if event.listing is not self.text:
-            return
-        block = self._block_at(event.index + 1)
-        if self.console.picture.read_only:
-            self.say("the console was started with --read-only")
-        elif block is None:
-            self.say("there is no block at the cursor; n goes to the next one")
+        block = self._block_at(self.text.cursor + 1) if self.text.has_focus else None
+        if block is None:
+            self.say("there is no block at the cursor; n goes to the next one, Tab back to the text")
         elif block.blocked or not block.runnable:
             self.say(f"line {block.line} cannot be run: {block.blocked or f'{block.language} is not a shell'}")
         elif (running := self._operation(self.console.picture)) and running.outcome is Outcome.RUNNING:

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 def is_well(picture: Picture) -> bool:
     """Whether nothing fires, nothing is blind and every source answers."""
     quiet = all(alert.state in (AlertState.QUIET, AlertState.PENDING) for alert in picture.alerts.alerts)
-    live = all(source.state is SourceState.LIVE for source in picture.sources)
+    live = all(source.state in (SourceState.LIVE, SourceState.ABSENT) for source in picture.sources)
     return quiet and live and picture.alerts.checked_at is not None
 
 
@@ -75,7 +75,11 @@ def as_text(picture: Picture) -> list[str]:
         lines.append(f"logs       {picture.logs.value.lines} lines seen; {counts or 'no patterns'}")
     elif picture.logs.error:
         lines.append(f"logs       could not read: {picture.logs.error}")
-    lines.extend(f"source     {source.name}: {source.state.value} {source.detail}" for source in picture.sources)
+    lines.extend(
+        f"source     {source.name}: {source.state.value}"
+        + (f" {source.detail}" if source.state not in (SourceState.LIVE, SourceState.ABSENT) else "")
+        for source in picture.sources
+    )
     lines.extend(f"notice     {notice}" for notice in picture.notices)
     return lines
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from console.core.alerts import fold
 from console.core.deployed import deployed
@@ -25,6 +26,7 @@ from console.engine.recovery import Recovery
 from console.engine.sampling import Readings, sample
 from console.engine.watchfulness import Watchfulness
 from console.engine.windows import MEMORY, SESSIONS, Windows
+from console.sources.base import Source
 
 SHORTEST_PAUSE = 0.1
 TREND = timedelta(minutes=30)
@@ -252,18 +254,16 @@ class Loop:
     def _health(self, now: datetime) -> tuple[SourceHealth, ...]:
         sources = self.sources
         redis = sources.reading(sources.redis)
-        shown: list[SourceHealth] = []
-        if sources.redis is not None:
-            shown.append(source_health("redis", redis, now, redis_word(redis)))  # type: ignore[arg-type]
-        if sources.metrics is not None:
-            shown.append(source_health(sources.metrics_name, sources.metrics.reading, now))  # type: ignore[arg-type]
-        if sources.kubernetes is not None:
-            shown.append(source_health("kubernetes", sources.kubernetes.reading, now))  # type: ignore[arg-type]
-        if sources.logs is not None:
-            shown.append(source_health("logs", sources.logs.reading, now))  # type: ignore[arg-type]
-        if sources.health is not None:
-            shown.append(source_health("health", sources.health.reading, now))  # type: ignore[arg-type]
-        return tuple(shown)
+        every: tuple[tuple[str, Source[Any] | None, str], ...] = (
+            ("redis", sources.redis, redis_word(redis)),
+            (sources.metrics_name, sources.metrics, "live"),
+            ("kubernetes", sources.kubernetes, "live"),
+            ("logs", sources.logs, "live"),
+            ("health", sources.health, "live"),
+        )
+        return tuple(
+            source_health(name, None if source is None else source.reading, now, live) for name, source, live in every
+        )
 
 
 def checks_of(environment: Environment) -> tuple[Metric, ...]:

@@ -40,6 +40,8 @@ def test_status_says_what_is_and_exits_by_it(world: TinyWorld) -> None:
     assert told["environment"] == "test"
     assert {source["name"]: source["state"] for source in told["sources"]} == {
         "redis": "live",
+        "prometheus": "not configured",
+        "kubernetes": "not configured",
         "logs": "live",
         "health": "live",
     }
