@@ -53,6 +53,7 @@ class SampleWindow:
         self._incomplete: dict[int, Sample] = {}
         self.note = ""
         self.error: str | None = None
+        self._end: int | None = None
         self._series = Series(metric.step)
 
     def newest_point(self, now: int) -> int:
@@ -67,6 +68,7 @@ class SampleWindow:
         """What a query gave for the grid from start to end, both included; note: why it is incomplete, if it is."""
         self.error = None
         self.note = note
+        self._end = end
         self._incomplete.clear()
         into = self._incomplete if note else self._whole
         if not note:
@@ -80,6 +82,7 @@ class SampleWindow:
         """What an evaluation at one grid point gave; None where it gave nothing."""
         self.error = None
         self.note = note
+        self._end = at
         if not note:
             self._incomplete.clear()
         if value is not None:
@@ -88,6 +91,8 @@ class SampleWindow:
     def forget(self, now: int) -> None:
         """Drop what is older than the window, and what is in the future after a clock was set back."""
         oldest, newest = self.oldest_point(now), self.newest_point(now)
+        if self._end is not None and self._end > newest:
+            self._end = None
         for held in (self._whole, self._incomplete):
             for at in [at for at in held if not oldest <= at <= newest]:
                 del held[at]
@@ -96,12 +101,14 @@ class SampleWindow:
         """Drop everything."""
         self._whole.clear()
         self._incomplete.clear()
+        self._end = None
 
     def series(self) -> Series:
         """The samples as they stand; the same object while nothing changes."""
         held = {**self._whole, **self._incomplete}
         samples = tuple(held[at] for at in sorted(held))
-        made = Series(self.metric.step, samples, self.error, bool(self.note), self.note)
+        end = None if self._end is None else from_ms(self._end)
+        made = Series(self.metric.step, samples, self.error, bool(self.note), self.note, end)
         if made != self._series or self._identity(made) != self._identity(self._series):
             self._series = made
         return self._series

@@ -80,6 +80,7 @@ def test_a_window_of_samples_on_the_grid(real: Oracle) -> None:
     assert found.samples[-1].at == MIDDLE
     assert found.samples[0].at == MIDDLE - timedelta(seconds=39 * 15)
     assert not found.partial
+    assert found.end == MIDDLE
     last = round(found.samples[-1].at.timestamp() * 1000)
     expected = real.range("sum(memory_bytes)", last, last, 15_000)
     assert isinstance(expected, dict)
@@ -122,7 +123,7 @@ def test_one_bad_query_does_not_fail_the_others(real: Oracle) -> None:
 @pytest.mark.real_prometheus
 def test_nothing_found_is_no_sample_and_no_error(real: Oracle) -> None:
     found = series(source(real.url, metric("none", "no_such_metric"), clock=Hands(MIDDLE)), "none")
-    assert found == Series(timedelta(seconds=15))
+    assert found == Series(timedelta(seconds=15), end=MIDDLE - timedelta(seconds=15))
 
 
 @pytest.mark.real_prometheus
@@ -190,9 +191,10 @@ def test_a_server_that_was_away_leaves_no_hole(real: Oracle) -> None:
         prometheus.attempt()
         away[0] = True
         clock.on(60)
-        assert prometheus.attempt().error == (
-            f"prometheus {between.address}: query_range answered 503 with no JSON: 'starting'"
-        )
+        reading = prometheus.attempt()
+        assert reading.value is not None
+        assert reading.value["memory"].end == MIDDLE - timedelta(seconds=15), "nothing is known of what came since"
+        assert reading.error == (f"prometheus {between.address}: query_range answered 503 with no JSON: 'starting'")
         clock.on(60)
         away[0] = False
         whole = series(prometheus, "memory")
@@ -248,6 +250,7 @@ def test_a_partial_answer_is_marked_and_replaced_when_whole() -> None:
         clock.on(15)
         whole = series(prometheus, "a")
     assert not whole.partial
+    assert whole.note == ""
     assert [sample.value for sample in whole.samples] == [10, 10, 10, 10]
 
 

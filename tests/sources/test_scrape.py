@@ -113,6 +113,7 @@ def test_a_metric_that_vanishes_is_gone_at_once_and_not_after_the_lookback() -> 
         text[0] = "a 1\n"
         clock.on(5)
         assert len(series(scraped, "b").samples) == 1
+        assert series(scraped, "b").end == clock.at, "it was looked for"
         assert len(series(scraped, "a").samples) == 2
 
 
@@ -343,6 +344,18 @@ def test_a_gap_in_observation_is_left_unknown() -> None:
         points = [sample.at for sample in series(scraped, "hits").samples]
         # the lookback would have carried the old value through all of the gap
         assert points == [clock.at - timedelta(seconds=seconds) for seconds in (100, 95, 0)]
+
+
+def test_what_fails_is_not_said_to_have_been_looked_for() -> None:
+    clock = Hands()
+    with serve_text("a 1\n") as web:
+        scraped = source(target(f"{web.url}/metrics"), metric("a", "a", step=5), clock=clock)
+        end = series(scraped, "a").end
+    clock.on(5)
+    scraped.attempt()
+    value = scraped.reading.value
+    assert value is not None
+    assert end == value["a"].end == Hands().at
 
 
 def test_a_clock_that_was_set_back_starts_anew() -> None:
