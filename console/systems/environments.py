@@ -108,6 +108,7 @@ def _kubernetes(outer: Table) -> KubernetesTarget | None:
     if namespace and not NAMESPACE.fullmatch(namespace):
         table.fault("namespace", f"`{namespace}` cannot be a namespace", "use lower-case letters, digits and `-`")
     workloads: list[WorkloadTarget] = []
+    before = len(table.sheet.faults)
     for row in table.rows("workloads", "a workload", ("deployment", "container")):
         deployment = row.text("deployment", "hak-gal")
         if deployment in [workload.deployment for workload in workloads]:
@@ -115,7 +116,7 @@ def _kubernetes(outer: Table) -> KubernetesTarget | None:
         workloads.append(WorkloadTarget(deployment, row.optional("container", "hak-gal")))
     if "workloads" not in table:
         table.missing("workloads", "… with `- deployment: NAME` below it")
-    elif not workloads:
+    elif not workloads and len(table.sheet.faults) == before:
         table.fault("workloads", f"{table.where} lists no workload", "add `- deployment: NAME`")
     kubeconfig = table.optional("kubeconfig", "~/.kube/config")
     return KubernetesTarget(

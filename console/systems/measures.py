@@ -144,8 +144,10 @@ def _unit(table: Table, source: MetricSource) -> Unit | None:
     try:
         return unit(text)
     except UnitError as error:
-        right = f"write `{error.right}`" if error.right else did_you_mean(text, filter(None, UNITS), "the units")
-        table.fault("unit", error.wrong, right)
+        known = did_you_mean(text, filter(None, UNITS), "the units")
+        own = error.right.startswith("count of")
+        right = f"write `{error.right}`" if error.right and not own else known
+        table.fault("unit", error.wrong, f"{right}, or `{error.right}`" if own else right)
         return None
 
 

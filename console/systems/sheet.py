@@ -79,7 +79,8 @@ class Sheet:
             line = mark.line + 1 if mark else 1
             rows = text.split("\n")
             row = rows[line - 1] if line <= len(rows) else ""
-            raise BrokenFile([Fault(self.path, line, *_syntax(error.problem or "", row))]) from None
+            seen = row[mark.column : mark.column + 1] if mark else ""
+            raise BrokenFile([Fault(self.path, line, *_syntax(error.problem or "", row, seen))]) from None
         except (yaml.YAMLError, RecursionError, ValueError):
             raise BrokenFile([Fault(self.path, 1, "the file is not YAML", "see runbooks/README.md")]) from None
         return node
@@ -106,12 +107,12 @@ class Sheet:
                 waiting.extend(part for pair in node.value for part in pair)
 
 
-def _syntax(problem: str, row: str) -> tuple[str, str]:
-    """A YAML error as what is wrong and what would be right; never quotes the file."""
-    if row.lstrip(" ").startswith("\t") or "'\\t'" in problem:
+def _syntax(problem: str, row: str, seen: str) -> tuple[str, str]:
+    """A YAML error as what is wrong and what would be right; never quotes more of the file than one character."""
+    if seen == "\t" or row.lstrip(" ").startswith("\t"):
         return "a tab is used for indentation", "indent with spaces"
-    if "%" in problem:
-        return "a value cannot begin with `%`", 'write it in quotes, as in `unit: "%"`'
+    if "cannot start any token" in problem and seen:
+        return f"a value cannot begin with `{seen}`", 'write it in quotes, as in `unit: "%"`'
     if "mapping values are not allowed" in problem:
         return "a second `: ` on one line", "put the value in quotes, or check the indentation"
     if "undefined alias" in problem:
