@@ -66,7 +66,7 @@ class KubernetesSource:
         threading.Thread(target=self._run, args=(changed,), name="source-kubernetes", daemon=True).start()
 
     def refresh(self) -> None:
-        """Ask the workloads now."""
+        """Ask the workloads now, or try again to open the connection."""
         self._beat.set()
 
     def stop(self) -> None:
@@ -111,7 +111,8 @@ class KubernetesSource:
                 sentence = f"kubernetes: {type(error).__name__}: {error}"
             self._reading = self._reading.failed(sentence, self._clock())
             changed()
-            self._ended.wait(_OPEN_AGAIN_SECONDS)
+            self._beat.wait(_OPEN_AGAIN_SECONDS)
+            self._beat.clear()
         return None
 
     def _came(self) -> None:

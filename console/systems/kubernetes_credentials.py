@@ -48,10 +48,10 @@ def load(kubeconfig: Path | None, context: str | None) -> tuple[Configuration, s
         )
     where = os.pathsep.join(files)
     with _complaints(where) as complaints:
+        name, logs_in = _context(where, context)
         package.load_kube_config(
             config_file=where, context=context, client_configuration=configuration, persist_config=False
         )
-        name, logs_in = _context(where, context)
     if logs_in and not configuration.api_key and not configuration.cert_file:
         why = "; ".join(complaints) or "the login command gave no credentials"
         raise misconfigured(where, f"{why}; run the login command of context {name} by hand and see what it says")
@@ -97,7 +97,9 @@ def _context(where: str, context: str | None) -> tuple[str, bool]:
     package: Any = config
     contexts, current = package.list_kube_config_contexts(where)
     name = context or str(current["name"])
-    user = next((c["context"].get("user") for c in contexts if c["name"] == name), None)
+    if name not in (known := [str(each["name"]) for each in contexts]):
+        raise misconfigured(where, f"it has no context {name}; it has {', '.join(known) or 'none'}")
+    user = next((each["context"].get("user") for each in contexts if each["name"] == name), None)
     for path in where.split(os.pathsep):
         for entry in (yaml.safe_load(Path(path).read_text()) or {}).get("users") or []:
             if entry.get("name") == user:

@@ -102,8 +102,6 @@ def unanswered(host: str, call: str, error: BaseException, seconds: float) -> Ku
     cause = _deepest(error)
     if isinstance(error, (exceptions.SSLError, ssl.SSLError)) or isinstance(cause, ssl.SSLError):
         return KubernetesError(0, "TLS", f"{head}: {_tls(cause)}")
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return KubernetesError(0, "Timeout", f"{head}: no connection in {seconds:.0f} s; check the network and the VPN")
     if isinstance(error, exceptions.NameResolutionError):
         return KubernetesError(0, "Refused", f"{head}: the host name is not known; check the cluster's server address")
     if isinstance(error, exceptions.NewConnectionError):
@@ -111,6 +109,8 @@ def unanswered(host: str, call: str, error: BaseException, seconds: float) -> Ku
         return KubernetesError(
             0, "Refused", f"{head}: {why}; is the API server running, and is the address in the kubeconfig right?"
         )
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return KubernetesError(0, "Timeout", f"{head}: no connection came about; check the network and the VPN")
     if isinstance(error, (exceptions.ReadTimeoutError, TimeoutError)) or isinstance(cause, TimeoutError):
         return KubernetesError(0, "Timeout", f"{head}: no answer in {seconds:.0f} s", unknown=True)
     return KubernetesError(0, "Disconnected", f"{head}: the connection was lost ({_plain(cause)})", unknown=True)

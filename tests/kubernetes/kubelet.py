@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from console.systems.kubernetes_connection import MERGE_PATCH, PODS, KubernetesApi, KubernetesError
+from console.systems.kubernetes_connection import MERGE_PATCH, PODS, KubernetesApi, KubernetesError, Stream
 
 Json = dict[str, Any]
 
@@ -23,11 +23,14 @@ class KubeletStandIn:
         self._bad = bad_images
         self._ended = threading.Event()
         self._done: dict[str, str] = {}
+        self._stream: Stream | None = None
         self._thread = threading.Thread(target=self._run, name="kubelet-stand-in", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self._ended.set()
+        if self._stream is not None:
+            self._stream.close()
         self._thread.join(5)
 
     def _run(self) -> None:
@@ -39,7 +42,10 @@ class KubeletStandIn:
                         for pod in page.get("items") or ():
                             self._report(pod)
                         version = page["metadata"]["resourceVersion"]
-                for event in self._api.watch(PODS, resource_version=version, seconds=2).events():
+                self._stream = self._api.watch(PODS, resource_version=version, seconds=20)
+                if self._ended.is_set():
+                    return
+                for event in self._stream.events():
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] in ("ADDED", "MODIFIED"):
                         self._report(event["object"])

@@ -387,7 +387,7 @@ def test_a_kubeconfig_that_is_missing_broken_or_lacks_the_context_says_so(tmp_pa
     with pytest.raises(KubernetesError, match=r"broken\): .*; check the file and the context"):
         open_kubernetes(KubernetesTarget(broken, None, "prod", ()))
     target = kubeconfig(tmp_path, "http://127.0.0.1:1")
-    with pytest.raises(KubernetesError, match="name there in contexts list; check the file and the context"):
+    with pytest.raises(KubernetesError, match=r"it has no context there; it has here$"):
         open_kubernetes(KubernetesTarget(target.kubeconfig, "there", "prod", ()))
 
 

@@ -365,6 +365,7 @@ def test_a_connection_that_cannot_be_opened_is_a_failed_reading_and_tried_again(
     wait_until(lambda: source.reading.error, what="the error")
     assert source.reading.error == "kubernetes (config): the file does not exist"
     opened.set()
+    source.refresh()
     wait_until(lambda: source.reading.value, what="the value")
     source.stop()
 
