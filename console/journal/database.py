@@ -183,5 +183,6 @@ def _make_private(path: Path) -> None:
         try:
             if each.stat().st_mode & 0o077:
                 each.chmod(0o600)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
+            # Not there yet, or somebody else's: whether it can be used, SQLite says.
             continue
