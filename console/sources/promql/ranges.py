@@ -42,7 +42,10 @@ def _corrected(values: list[float]) -> float:
 
 
 def _extrapolated(window: Window, growth: float, *, counter: bool) -> float:
-    """Growth over the sampled part, stretched towards the range's ends. Source: Prometheus's extrapolatedRate."""
+    """By what factor growth over the sampled part is stretched towards the range's ends.
+
+    Source: Prometheus's extrapolatedRate.
+    """
     times, first = window.times, window.values[0]
     sampled = (times[-1] - times[0]) / 1000
     to_start = (times[0] - window.start) / 1000
@@ -56,22 +59,28 @@ def _extrapolated(window: Window, growth: float, *, counter: bool) -> float:
     covered = sampled
     covered += to_start if to_start < close else distance / 2
     covered += to_end if to_end < close else distance / 2
-    return growth * (covered / sampled)
+    return covered / sampled
 
 
 def _increase(window: Window) -> float | None:
-    return _extrapolated(window, _corrected(window.values), counter=True) if len(window.times) > 1 else None
+    if len(window.times) < 2:
+        return None
+    growth = _corrected(window.values)
+    return growth * _extrapolated(window, growth, counter=True)
 
 
 def _rate(window: Window) -> float | None:
-    grown = _increase(window)
-    return None if grown is None else grown / ((window.end - window.start) / 1000)
+    if len(window.times) < 2:
+        return None
+    growth = _corrected(window.values)
+    return growth * (_extrapolated(window, growth, counter=True) / ((window.end - window.start) / 1000))
 
 
 def _delta(window: Window) -> float | None:
     if len(window.times) < 2:
         return None
-    return _extrapolated(window, window.values[-1] - window.values[0], counter=False)
+    growth = window.values[-1] - window.values[0]
+    return growth * _extrapolated(window, growth, counter=False)
 
 
 def _irate(window: Window) -> float | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime
 
 import pytest
 
-from console.sources.promql import PromqlError, Query, compile_query
+from console.sources.promql import PROMETHEUS_2_52, PROMETHEUS_3, PromqlError, Query, compile_query
+from console.sources.promql.labels import Labels, labels_of
 from console.sources.promql.storage import Storage
+from tests.sources.promql.generated import queries
 from tests.sources.promql.oracle import Answers, Oracle
+from tests.sources.promql.remote_write import write
 from tests.sources.promql.world import LENGTH, START
 
 RANGE_FUNCTIONS = [
@@ -204,3 +208,95 @@ GIVE_NOTHING = {
     "histogram_quantile(0.95, memory_bytes)",
     "plain_value + exact_value",
 }
+
+
+@pytest.mark.real_prometheus
+@pytest.mark.parametrize("seed", range(10))
+def test_generated_queries_give_what_prometheus_gives(seed: int, oracle: Oracle, storage: Storage) -> None:
+    values = 0
+    for text in queries(seed, 80):
+        values += compare(text, oracle, storage, START + 60_000, START + LENGTH, 211_000)
+    assert values > 1_500
+
+
+@pytest.mark.real_prometheus
+@pytest.mark.parametrize("function", [name for name in RANGE_FUNCTIONS if name.endswith("_over_time")])
+def test_a_left_open_range_is_a_closed_one_that_is_a_millisecond_shorter(
+    function: str, oracle: Oracle, storage: Storage
+) -> None:
+    """How the other kind of range is held against whichever Prometheus is installed."""
+    assert oracle.dialect
+    open_left, closed = ("2m", "119999ms") if not oracle.dialect.left_open else ("120001ms", "2m")
+    theirs = oracle.range(f"{function}(exact_value[{closed if not oracle.dialect.left_open else open_left}])", *TIMES)
+    other = PROMETHEUS_3 if not oracle.dialect.left_open else PROMETHEUS_2_52
+    ours = evaluate(compile_query(f"{function}(exact_value[2m])", other), storage, *TIMES)
+    plain = evaluate(compile_query(f"{function}(exact_value[2m])", oracle.dialect), storage, *TIMES)
+    assert not isinstance(ours, str)
+    assert not isinstance(theirs, str)
+    for at, expected in theirs.items():
+        assert ours[at].keys() == expected.keys()
+        assert all(close(ours[at][labels], value) for labels, value in expected.items())
+    if function not in ("last_over_time", "present_over_time"):
+        assert ours != plain, "the sample on the left end makes a difference"
+
+
+TIMES = (START + 600_000, START + LENGTH, 60_000)
+
+
+def born(start: int) -> list[tuple[Labels, list[tuple[int, float | None]]]]:
+    """Series that come, end with a marker, come back, restart, and end for good."""
+    chance = random.Random(3)
+    made: list[tuple[Labels, list[tuple[int, float | None]]]] = []
+    for pod in ("p", "q", "r", "s"):
+        value, samples, alive = 0.0, list[tuple[int, float | None]](), True
+        for at in range(start, start + 45 * 60_000, 15_000):
+            value += chance.randrange(0, 20)
+            if alive:
+                samples.append((at, value))
+            if chance.random() < 0.04:
+                if alive:
+                    samples[-1] = (at, None)
+                alive, value = not alive, 0.0
+        made.append((labels_of({"__name__": "fleeting_total", "pod": pod, "job": "api"}), samples))
+        made.append((labels_of({"__name__": "fleeting", "pod": pod}), [(at, v and v % 7) for at, v in samples]))
+    return made
+
+
+@pytest.mark.real_prometheus
+def test_staleness_is_what_prometheus_makes_of_it(oracle: Oracle) -> None:
+    start = START + LENGTH + 4 * 3_600_000
+    made = born(start)
+    write(oracle.url, made)
+    storage = Storage()
+    ended = 0
+    for labels, samples in made:
+        for at, value in samples:
+            if value is None:
+                storage.mark_stale(labels, at)
+                ended += 1
+            else:
+                storage.append(labels, at, value)
+    assert ended > 10
+    for text in STALE_QUERIES:
+        for first, step in ((start, 15_000), (start + 7_000, 17_000)):
+            assert compare(text, oracle, storage, first, start + 55 * 60_000, step) > 10, text
+
+
+STALE_QUERIES = [
+    "fleeting",
+    "sum(fleeting)",
+    "count(fleeting_total)",
+    "absent(fleeting)",
+    "sum(rate(fleeting_total[2m]))",
+    "rate(fleeting_total[45s])",
+    "irate(fleeting_total[1m])",
+    "increase(fleeting_total[10m])",
+    "resets(fleeting_total[20m])",
+    "changes(fleeting[5m])",
+    "last_over_time(fleeting[3m])",
+    "count_over_time(fleeting[1m])",
+    "fleeting offset 2m",
+    "timestamp(fleeting)",
+    "fleeting / on(pod) fleeting_total",
+    "fleeting unless on(pod) rate(fleeting_total[1m])",
+]
