@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from console.sandbox.children import Children
-from console.sandbox.faults import Fault, UnknownFault, fault_named
+from console.sandbox.faults import Fault, UnavailableFault, UnknownFault, fault_named
 from console.sandbox.monitoring import (
     Server,
     find_alertmanager,
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     children = Children(None if given else folder)
     try:
         return _run(options, faults, source, system, folder, children, began)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, UnavailableFault) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     finally:
@@ -91,7 +91,8 @@ def _run(
         task = asyncio.current_task()
         assert task
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, task.cancel)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asks to be left running
+                loop.add_signal_handler(number, task.cancel)
         if options.owned:
             threading.Thread(target=_end_with_input, args=(loop, task), name="owner", daemon=True).start()
         await world.run(control, faults)

@@ -18,6 +18,7 @@ from pathlib import Path
 # kills what is left and removes the folder named by its argument.
 _WATCHDOG = """
 trap '' INT TERM HUP
+PATH="$PATH:/usr/bin:/bin"
 pids=''
 while read -r word pid; do
   case "$word" in

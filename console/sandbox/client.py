@@ -105,7 +105,7 @@ def sandbox_command(
     owned: bool = False,
 ) -> list[str]:
     """The command line that runs a sandbox. owned: end when standard input ends."""
-    command = [sys.executable, "-m", "console.sandbox", "--system", system]
+    command = [sys.executable, "-P", "-m", "console.sandbox", "--system", system]
     for fault in faults:
         command += ["--fault", fault]
     if folder is not None:

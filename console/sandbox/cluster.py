@@ -39,8 +39,8 @@ class Cluster:
     async def start(self, redis: Mapping[str, str], first: str, current: str) -> None:
         """Deploy `first`, then `current`, and wait until it is ready. Raises RuntimeError where it does not get there.
 
-        redis: what the pods' environment says of Redis. The first version is deployed with no replicas, so that it is in
-        the history without having cost a start.
+        redis: what the pods' environment says of Redis. The first version is deployed with no replicas, so that it
+        is in the history without having cost a start.
         """
         server = self._server
         await server.start()

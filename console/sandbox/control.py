@@ -63,7 +63,8 @@ class Control:
     async def _index(self, _request: web.Request) -> web.Response:
         return web.json_response(
             {
-                "GET /faults": "every fault, on or off",
+                "GET /faults": "every fault and whether it is on",
+                "GET /faults/NAME": "one fault and what it does",
                 "PUT /faults/NAME": 'switch one: {"on": true}',
                 "GET /state": "pods, traffic, log",
                 "GET /targets": "Prometheus HTTP service discovery",
@@ -73,7 +74,7 @@ class Control:
         )
 
     async def _faults(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": [_told(state) for state in self._world.faults.states()]})
+        return web.json_response({state.fault.value: state.on for state in self._world.faults.states()})
 
     async def _fault(self, request: web.Request) -> web.Response:
         fault = fault_named(request.match_info["name"])

@@ -11,6 +11,10 @@ class UnknownFault(ValueError):
     """There is no fault of that name; the message lists those there are."""
 
 
+class UnavailableFault(ValueError):
+    """The fault cannot be had in this sandbox; the message says why."""
+
+
 class Fault(Enum):
     """Everything that can be switched on. The value is the name that people type."""
 
@@ -76,9 +80,9 @@ class Faults:
         return fault in self._on
 
     def switch(self, fault: Fault, on: bool) -> None:
-        """Switch it. Switching to what it is does nothing. Raises ValueError where it cannot be had here."""
+        """Switch it. Switching to what it is does nothing. Raises UnavailableFault."""
         if on and (why := self._unavailable.get(fault)):
-            raise ValueError(f"The fault {fault.value} cannot be switched on: {why}.")
+            raise UnavailableFault(f"The fault {fault.value} cannot be switched on: {why}.")
         if on == (fault in self._on):
             return
         (self._on.add if on else self._on.discard)(fault)

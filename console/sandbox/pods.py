@@ -27,6 +27,7 @@ from console.sandbox.manifests import HTTP_PORT, METRICS_PORT
 FIRST_VERSION = "v2.3.2"
 _TICK = 0.5
 _REDIS_DEADLINE = 0.25
+_LOAD = (0.5, 1.0)  # seconds that a new container loads its model, once the sandbox is up
 _DRAIN = 0.3  # seconds between being told to end and ending, in which clients turn away
 _IMAGE = re.compile(r"(?:.*/)?hak-gal:(?P<version>v\d+(?:\.\d+)*[\w.-]*)\Z")
 
@@ -92,8 +93,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 class Container:
     """One run of one container: an HTTP server, its tick, and its end."""
 
-    def __init__(self, pod: str, version: str, app: Firewall, around: Surroundings, client: Any) -> None:
+    def __init__(
+        self, pod: str, version: str, app: Firewall, around: Surroundings, client: Any, load: tuple[float, float]
+    ) -> None:
         self.pod = pod
+        self._load = load
         self.version = version
         self.app = app
         self.ip = ""
@@ -164,6 +168,14 @@ class Container:
         await self._close(0)
 
     async def _live(self) -> None:
+        try:
+            await self._serve()
+        except Exception as error:  # noqa: BLE001 - the edge of the task: it becomes the container's end
+            self.app.log.say("FATAL", "crashed", reason=f"{type(error).__name__}: {error}")
+            await self._close(1)
+
+    async def _serve(self) -> None:
+        await asyncio.sleep(self._around.chance.uniform(*self._load))
         await self.app.warm_up()
         await self.app.look_at_bypass()
         self.app.log.say("INFO", "ready", version=self.version, address=f"{self.ip}:{self.port}")
@@ -217,6 +229,11 @@ class Pods:
         self._around = around
         self._addresses = Addresses(around.chance)
         self._running: dict[str, Container] = {}
+        self._load = (0.0, 0.0)
+
+    def take_time(self) -> None:
+        """From now on, new containers take as long to load as real ones would; the first ones did not."""
+        self._load = _LOAD
 
     @property
     def serving(self) -> list[Container]:
@@ -274,7 +291,7 @@ class Pods:
             chance=self._around.chance,
         )
         pod_log.say("INFO", "starting", version=version, audit_level=env.get("AUDIT_LEVEL", "INFO"), attempt=attempt)
-        started = Container(name, version, app, self._around, client)
+        started = Container(name, version, app, self._around, client, self._load)
         await started.open(self._addresses)
         self._running[name] = started
         started._ended.add_done_callback(lambda _: self._forget(started))

@@ -81,7 +81,7 @@ class Traffic:
                     for _ in range(12):
                         self._send(session)
                 if now > storm and self._faults.on(Fault.RATE_LIMIT_STORM):
-                    storm = now + 0.2
+                    storm = now + 0.1
                     for session in self._storm:
                         self._send(session)
 

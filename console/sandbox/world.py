@@ -182,6 +182,7 @@ class World:
         secrets_file.chmod(0o600)
         secrets_file.write_text("".join(f"{name}={value}\n" for name, value in secret.items()))
         await self._cluster.start(secret, FIRST_VERSION, CURRENT_VERSION)
+        self._pods.take_time()
         self._traffic = Traffic(self._cluster.endpoints, self.faults, self._chance, old)
         self._run_on(self._traffic.run())
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from console.sandbox.client import Sandbox, start_sandbox
 from tests.conftest import wait_until
@@ -33,7 +35,9 @@ class World:
         return self.sandbox.state()
 
     def redis(self, timeout: float = 2.0) -> redis.Redis:
-        return redis.Redis.from_url(self.told["redis_url"], socket_timeout=timeout, socket_connect_timeout=timeout)
+        return redis.Redis.from_url(
+            self.told["redis_url"], socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+        )
 
     def get(self, url: str, timeout: float = 2.0) -> tuple[int, str]:
         return fetch(url, timeout=timeout)

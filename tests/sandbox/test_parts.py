@@ -1,0 +1,115 @@
+"""Parts of the sandbox that need no whole one: addresses, logs, the bypass's arithmetic, versions, the text format."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from console.sandbox import metrics
+from console.sandbox.bypass_watch import BypassWatch
+from console.sandbox.firewall import Limiter
+from console.sandbox.logs import PodLog, SharedLog
+from console.sandbox.pods import Addresses, is_newer, version_of
+from console.sandbox.sessions import session_key
+from console.sandbox.system_file import NoSystem, read_system
+
+
+async def test_two_sandboxes_that_choose_the_same_network_take_different_addresses() -> None:
+    runners = [web.AppRunner(web.Application()) for _ in range(2)]
+    places = []
+    for runner in runners:
+        await runner.setup()
+        places.append(await Addresses(random.Random(5)).serve(runner))
+    try:
+        assert len(set(places)) == 2
+        if sys.platform == "linux":
+            assert all(place[1:] == (8080, 9102) for place in places)
+    finally:
+        for runner in runners:
+            await runner.cleanup()
+
+
+def test_lines_of_a_pod_are_in_its_own_log_and_the_shared_one_with_quotes_around_spaces(tmp_path: Path) -> None:
+    printed: list[str] = []
+    shared = SharedLog(tmp_path / "logs" / "hak_gal.log")
+    PodLog("hak-gal-7f", shared, printed.append).say("WARN", "rate_limit_reject", tenant="acme", why="too many")
+    old = shared.rotate()
+    PodLog("hak-gal-2c", shared, printed.append).say("INFO", "session recovered", tenant="globex")
+    shared.close()
+    assert old.read_text() + (tmp_path / "logs" / "hak_gal.log").read_text() == "".join(printed)
+    assert printed[0].endswith('Z WARN  hak-gal-7f rate_limit_reject tenant=acme why="too many"\n')
+
+
+@pytest.mark.parametrize(
+    ("env", "age", "in_force"),
+    [
+        ({}, 0, False),
+        ({"HAK_GAL_EMERGENCY_BYPASS": "false"}, 0, False),
+        ({"HAK_GAL_EMERGENCY_BYPASS": "true"}, 60, True),
+        ({"HAK_GAL_EMERGENCY_BYPASS": "true"}, 16 * 60, False),
+        ({"HAK_GAL_EMERGENCY_BYPASS": "true", "HAK_GAL_EMERGENCY_BYPASS_EXPIRES_AT": "2020-01-01T00:00:00Z"}, 0, False),
+        ({"HAK_GAL_EMERGENCY_BYPASS": "true", "HAK_GAL_EMERGENCY_BYPASS_EXPIRES_AT": "tomorrow"}, 0, False),
+    ],
+)
+def test_the_variable_counts_for_fifteen_minutes_of_the_pods_life_at_most(
+    env: dict[str, str], age: int, in_force: bool
+) -> None:
+    created = datetime.now(UTC) - timedelta(seconds=age)
+    assert BypassWatch("key", "HAK_GAL_EMERGENCY_BYPASS", env, created).in_force is in_force
+
+
+def test_versions_are_compared_as_numbers_and_other_images_are_not_the_app() -> None:
+    assert [is_newer(version) for version in ("v2.3.1", "v2.3.2", "v2.3.3", "v2.3.10", "v3.0.0")] == [
+        False, False, True, True, True,
+    ]  # fmt: skip
+    assert version_of("registry.example.net/team/hak-gal:v2.3.3-rc.1") == "v2.3.3-rc.1"
+    assert version_of("nginx:1.27") is None
+    assert version_of("hak-gal") is None
+
+
+def test_a_limiter_allows_a_burst_of_ten_and_then_its_pace() -> None:
+    limiter = Limiter(60)
+    assert [limiter.allows("s", 100.0) for _ in range(12)].count(True) == 10
+    assert limiter.allows("other", 100.0)
+    assert limiter.allows("s", 101.5)
+    assert not limiter.allows("s", 101.5)
+
+
+def test_metrics_are_in_prometheus_text_format_with_cumulative_buckets_and_whole_numbers() -> None:
+    counter = metrics.Counter("x_total", "X.", [(("code", "200"),)])
+    counter.add((("code", "200"),), by=12_345_678)
+    histogram = metrics.Histogram("y_seconds", "Y.", [0.1, 0.5])
+    for value in (0.05, 0.1, 0.3, 9):
+        histogram.observe(value)
+    page = metrics.render([counter, histogram]).splitlines()
+    assert 'x_total{code="200"} 12345678' in page
+    assert [line for line in page if line.startswith("y_seconds_")] == [
+        'y_seconds_bucket{le="0.1"} 2',
+        'y_seconds_bucket{le="0.5"} 3',
+        'y_seconds_bucket{le="+Inf"} 4',
+        "y_seconds_sum 9.450000",
+        "y_seconds_count 4",
+    ]
+
+
+def test_session_keys_follow_the_scheme_and_do_not_show_the_session_id() -> None:
+    key = session_key("acme", "acme.1234")
+    assert re.fullmatch(r"hakgal:tenant:acme:session:[0-9a-f]{16}", key)
+    assert "acme.1234" not in key
+
+
+def test_a_broken_system_file_is_refused_with_its_path(tmp_path: Path) -> None:
+    broken = tmp_path / "system.yaml"
+    broken.write_text("name: [unclosed\n")
+    with pytest.raises(NoSystem, match=r"(?s)system\.yaml cannot be read: .*hakgal-console check"):
+        read_system(broken)
+    broken.write_text(json.dumps(["not", "a", "system"]))
+    with pytest.raises(NoSystem, match="does not describe a system"):
+        read_system(broken)
