@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from console.systems.secrets import RedisAccess
 
-RETRY = timedelta(seconds=2)
+RETRY = timedelta(seconds=1)
 RESUME_WITHIN = timedelta(minutes=5)
 PUBLISH_EVERY = 0.5
 FIRST_WORD_AFTER = 0.04

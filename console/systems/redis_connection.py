@@ -100,7 +100,8 @@ def _reason(error: BaseException, access: RedisAccess, call: str) -> str:
     text = str(error)
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         if "connecting" in text:
-            return f"no connection in {_seconds(access)}; check the address, and the firewall on the way"
+            tls = ", and whether this port speaks TLS" if access.tls else ""
+            return f"no connection in {_seconds(access)}; check the address and the firewall on the way{tls}"
         return f"no answer in {_seconds(access)} to {call}"
     refusal = _refusal(error, text, access, call)
     if refusal is not None:
@@ -166,7 +167,7 @@ def _transport(cause: BaseException, access: RedisAccess, call: str) -> str | No
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused; nothing listens there: start Redis, or correct host and port"
     if isinstance(cause, ConnectionResetError | BrokenPipeError):
-        return f"it closed the connection during {call}"
+        return _closed(access, call)
     if isinstance(cause, TimeoutError):
         return f"no answer in {_seconds(access)} to {call}"
     if isinstance(cause, OSError) and cause.strerror:
@@ -183,9 +184,13 @@ def _conversation(text: str, access: RedisAccess, call: str) -> str:
             return "it speaks TLS and was spoken to in plain text; set `tls: true`"
         return f"what answers there does not speak Redis's protocol: {_quote(text, access)}; correct host and port"
     if "closed by server" in text.lower():
-        hint = "" if access.tls else "; if this port speaks TLS, set `tls: true`"
-        return f"it closed the connection during {call}{hint}"
+        return _closed(access, call)
     return f"{call} failed: {_quote(text, access) or 'no reason given'}"
+
+
+def _closed(access: RedisAccess, call: str) -> str:
+    hint = "" if access.tls else "; if this port speaks TLS, set `tls: true`"
+    return f"it closed the connection during {call}{hint}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
