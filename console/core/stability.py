@@ -29,7 +29,7 @@ def stability(condition: Condition, test: Stability, view: View, count: int) -> 
         return test.within.base * (abs(mean(values)) if relative else 1.0) * (1 + SAME)
 
     def stable(values: Sequence[float]) -> bool:
-        return not any(map(math.isnan, values)) and max(values) - min(values) <= bound(values)
+        return all(map(math.isfinite, values)) and max(values) - min(values) <= bound(values)
 
     known = [value for value in view.points[:count] if value is not None]
     centre, reach = (mean(known), bound(known)) if known else (math.nan, 0.0)

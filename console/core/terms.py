@@ -11,6 +11,9 @@ from console.core.units import Quantity, show, show_span, spell
 # Unit conversions round: numbers that differ by less than this share of themselves are the same number.
 SAME = 1e-12
 
+# How much older than `for` asks a true point may be that a gap parts from the rest of the truth, as a share of it.
+BRIDGED = 0.2
+
 
 class Operator(Enum):
     """How a number is compared. `>` and `<` are strict; NaN satisfies none, `!=` neither."""
@@ -132,9 +135,11 @@ class Condition:
 
     @property
     def window(self) -> timedelta:
-        """How far back from the newest point its samples count."""
+        """How far back from the newest point samples bear on the verdict; older ones only tell since when it lasts."""
         match self.test:
-            case Comparison(lasting=span) | Average(span=span) | Stability(span=span) | Freshness(within=span):
+            case Comparison(lasting=span):
+                return span * 2 if self.on_gap is OnGap.TRIP else span + span * BRIDGED
+            case Average(span=span) | Stability(span=span) | Freshness(within=span):
                 return span
             case FailedChecks():
                 return timedelta(0)

@@ -288,12 +288,12 @@ def show(base_value: float, unit: Unit) -> str:
         return f"{_digits(base_value / unit.factor)}{unit.symbol}"
     if unit.dimension is Dimension.COUNT:
         whole = base_value == round(base_value)
-        return f"{f'{base_value:,.0f}' if whole else _digits(base_value)} {unit.symbol}".rstrip()
+        return f"{f'{base_value + 0.0:,.0f}' if whole else _digits(base_value)} {unit.symbol}".rstrip()
     if base_value == 0:
         return f"0 {unit.symbol}"
     if unit.dimension is Dimension.SECONDS:
         if abs(base_value) >= 59.95:
-            seconds = math.floor(min(abs(base_value) + 0.5, 3e9))
+            seconds = math.floor(min(abs(base_value) + 0.5, 8e13))
             return ("-" if base_value < 0 else "") + show_span(timedelta(seconds=seconds))
         return _scaled(base_value, ("s", "ms", "µs", "ns"))
     binary = unit.symbol.endswith("iB")

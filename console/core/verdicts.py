@@ -5,9 +5,10 @@ which it began is a true one, and no point since is false), and at least 80 % of
 points of the last D go from the last one at or before `newest - D` to the newest, as for Prometheus's `for:`.
 NaN satisfies nothing, so it is false. What a missing point does is the condition's `on_gap`:
 
-- hold: it is neither true nor false; but the newest point must be there, else the verdict is NODATA.
+- hold: it is neither true nor false; but the newest point must be there, else the verdict is NODATA. Where the point at
+  `newest - D` is missing, a true point at most a fifth of D older (or one step) stands for it.
 - reset: it ends the truth. With it, PASS is Prometheus's firing, PENDING its pending, and all else its inactive.
-- trip: it is true, once a sample was seen and as long as the source answers; the 80 % are not asked for. A source that
+- trip: it is true, once a number was seen and as long as the source answers; the 80 % are not asked for. A source that
   fails, warns or hangs never trips anything.
 
 Points below the condition's floor are never true: with hold and trip they are held, with reset they reset.
@@ -21,7 +22,17 @@ from datetime import datetime, timedelta
 from console.core.evaluation import Evaluation, Mark, Verdict
 from console.core.series import LOOKBACK_2, LOOKBACK_3, Sample, Series, grid_point, instant_grid
 from console.core.stability import average, stability
-from console.core.terms import Average, Comparison, Condition, FailedChecks, Freshness, OnGap, Operator, Stability
+from console.core.terms import (
+    BRIDGED,
+    Average,
+    Comparison,
+    Condition,
+    FailedChecks,
+    Freshness,
+    OnGap,
+    Operator,
+    Stability,
+)
 from console.core.units import spell
 from console.core.view import STRIP, View, clock, enough, look, missing, predicate, refusal, steps, strip, too_few
 
@@ -59,20 +70,22 @@ def evaluate(
     """
     test, step = condition.test, series.step
     cut = None if began is None else began + longest_range
+    bridge = 0
     match test:
         case Comparison():
             window = steps(test.lasting, step) + 1
+            bridge = max(1, steps(test.lasting * BRIDGED, step))
         case Average() | Stability():
             window = max(1, steps(test.span, step))
         case Freshness() | FailedChecks():
             window = 1
-    view = look(series, now, max(window, STRIP), cut, condition.floor, floor)
+    view = look(series, now, max(window + bridge, STRIP), cut, condition.floor, floor)
     refused = refusal(condition, view, floor)
     match test:
         case Comparison():
             holds = predicate(test.operator, test.threshold.base)
             if refused is None:
-                return _lasting(condition, test, view, window, holds)
+                return _lasting(condition, test, view, window, bridge, holds)
         case Average():
             holds = predicate(test.operator, test.threshold.base)
             if refused is None:
@@ -99,19 +112,19 @@ def _is_number(value: float) -> bool:
 
 
 def _lasting(
-    condition: Condition, test: Comparison, view: View, window: int, holds: Callable[[float], bool]
+    condition: Condition, test: Comparison, view: View, window: int, bridge: int, holds: Callable[[float], bool]
 ) -> Evaluation:
     """Judge a comparison at each point, with or without `for`."""
     needed, nothing = test.lasting, timedelta(0)
     counted = window - view.points[:window].count(None)
     known, marks = counted / window, strip(view, holds)
     tripping = condition.on_gap is OnGap.TRIP
-    if view.newest is None and (not tripping or 0 in view.quiet):
+    if view.newest is None and (not tripping or 0 in view.quiet or not _a_number_was_seen(view)):
         detail = missing(condition, view)
         return Evaluation(Verdict.NODATA, _last_value(view), None, nothing, needed, known, marks, detail)
     if view.newest is not None and not holds(view.newest):
         return Evaluation(Verdict.FAIL, view.newest, None, nothing, needed, known, marks)
-    since = _began(condition, view, holds)
+    since = _began(condition, view, holds, window - 1, bridge)
     true_for = view.end - since
     value = view.newest if view.newest is not None else _last_value(view)
     if true_for < needed:
@@ -123,13 +136,18 @@ def _lasting(
     return Evaluation(Verdict.PASS, value, since, true_for, needed, known, marks)
 
 
-def _began(condition: Condition, view: View, holds: Callable[[float], bool]) -> datetime:
-    """The oldest true point of the truth that reaches to the newest point, which is true."""
+def _began(
+    condition: Condition, view: View, holds: Callable[[float], bool], needed: int = 0, bridge: int = 0
+) -> datetime:
+    """The oldest true point of the truth that reaches to the newest point, which is true.
+
+    needed: the steps it must last; a gap is bridged to a true point at most `bridge` steps farther.
+    """
     on_gap, oldest = condition.on_gap, view.oldest
     began = 0
     for place, value in enumerate(view.points):
         if value is not None:
-            if not holds(value):
+            if not holds(value) or (began < needed and place > needed + bridge):
                 return view.at(began)
             began = place
         elif on_gap is OnGap.RESET:
@@ -138,9 +156,17 @@ def _began(condition: Condition, view: View, holds: Callable[[float], bool]) -> 
             if oldest is None or view.at(place) < oldest:
                 return view.at(began)
             began = place
-    if condition.floor is not None:  # which of the older points reached the floor is not known
+    if condition.floor is not None or began < needed:  # which of the older points reached the floor is not known
         return view.at(began)
     return _began_before(view, view.at(began), holds, on_gap)
+
+
+def _a_number_was_seen(view: View) -> bool:
+    """Whether any sample that counts is a number, so that a metric that never was one cannot trip by being missing."""
+    if any(value is not None and value == value for value in view.points):
+        return True
+    older, cut = view.series.samples[: view.older + 1], view.cut
+    return any(sample.value == sample.value for sample in older if cut is None or sample.at >= cut)
 
 
 def _began_before(view: View, since: datetime, holds: Callable[[float], bool], on_gap: OnGap) -> datetime:

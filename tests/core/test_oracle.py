@@ -182,8 +182,9 @@ def ask(
 ) -> subprocess.CompletedProcess[str]:
     """Have promtool compare what the console found with what Prometheus finds, at every minute."""
     rules = [
-        {"alert": name, "expr": expression(condition), "for": f"{condition.window.total_seconds():.0f}s"}
+        {"alert": name, "expr": expression(condition), "for": f"{condition.test.lasting.total_seconds():.0f}s"}
         for name, condition in parsed().items()
+        if isinstance(condition.test, Comparison)
     ]
     (folder / "rules.json").write_text(json.dumps({"groups": [{"name": "oracle", "rules": rules}]}))
     groups = []
