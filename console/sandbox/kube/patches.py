@@ -120,7 +120,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """RFC 6902; the target is left alone. Raises PatchError where it is no patch, NotApplicable where it does not fit."""
+    """RFC 6902, on a copy. Raises PatchError where it is no patch, NotApplicable where it does not fit the target."""
     if not isinstance(operations, list):
         raise PatchError("a JSON patch is a list of operations")
     document = clone(target)
