@@ -142,9 +142,8 @@ def why_blocked(text: str, values: Mapping[str, str]) -> str | None:
         row = text.count("\n", 0, found.start()) + 1
         return f"line {row} of it holds the invisible character U+{ord(found[0]):04X}; remove it from the file"
     if names := dict.fromkeys(found[0] for found in PLACEHOLDER.finditer(text)):
-        return (
-            f"{' and '.join(names)} stand{'s' if len(names) == 1 else ''} for a value; write it into a copy, or by hand"
-        )
+        stand = "stands for a value" if len(names) == 1 else "stand for values"
+        return f"{' and '.join(names)} {stand}; copy the command and run it by hand"
     used = dict.fromkeys(found[1] or found[3] for found in USED.finditer(text) if not found["more"])
     missing = [name for name in used if name in VARIABLES and name not in values and f"{name}=" not in text]
     if missing:
