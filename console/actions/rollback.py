@@ -17,7 +17,14 @@ from console.core.actions import ActionFailed, Unverified
 from console.core.plans import Good, RollbackPlan
 from console.core.units import show_span
 from console.systems.kubernetes_errors import KubernetesError
-from console.systems.kubernetes_objects import CHANGE_CAUSE, selector_text, template_image, template_text, version_of
+from console.systems.kubernetes_objects import (
+    CHANGE_CAUSE,
+    progressing,
+    selector_text,
+    template_image,
+    template_text,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi
@@ -231,7 +238,8 @@ class _Rollback:
         """Look until it is verified. Raises ActionFailed, Unverified."""
         plan, patience = self._plan, self._patience
         wanted = template_text(written["spec"]["template"])
-        late_before = judge(written, (), ()).gave_up
+        # A controller may leave its word about the version before standing for a while.
+        late_before = _late(written)
         began = contact = moved = time.monotonic()
         last: Standing | None = None
         told: set[str] = set()
@@ -308,6 +316,12 @@ class _Rollback:
         sets = api.list(REPLICA_SETS, namespace=plan.namespace, label_selector=selector)
         pods = api.list(PODS, namespace=plan.namespace, label_selector=selector)
         return live, judge(live, sets, pods)
+
+
+def _late(deployment: Json) -> str:
+    """When the controller last said that the deadline for progress has passed, empty where it does not say so."""
+    progress = progressing(deployment)
+    return str(progress.get("lastUpdateTime") or "") if progress.get("status") == "False" else ""
 
 
 def _counts(standing: Standing) -> tuple[int, int, int]:

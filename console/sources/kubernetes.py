@@ -37,8 +37,8 @@ class KubernetesSource:
 
     open_api: gives the connection; asked in the source's thread, and again every five seconds while it raises.
     A watch that brings nothing looks the same on a quiet cluster and on a dead one. So every two seconds the workloads
-    are also read by themselves, with a deadline: an answer moves `taken_at`, no answer is an error, an answer newer
-    than what the watch has brought two seconds later makes it list again.
+    are also read by themselves, with a deadline: an answer moves `taken_at`, no answer is an error, and an answer that
+    the watch has not brought two seconds later makes it list again.
     """
 
     name = "kubernetes"
@@ -159,18 +159,17 @@ class KubernetesSource:
 
         watch = self._watches["deployments"]
         behind = False
-        for workload in self._target.workloads:
-            held = watch.find(workload.deployment)
-            before = seen.pop(workload.deployment, "")
-            if watch.listed and before and not _reached(held, before):
-                behind = True
+        for name in (each.deployment for each in self._target.workloads):
+            held, before = _version(watch.find(name)), seen.pop(name, None)
             try:
-                thing = api.get(DEPLOYMENTS, workload.deployment, timeout=_BEAT_DEADLINE)
+                now = _version(api.get(DEPLOYMENTS, name, timeout=_BEAT_DEADLINE))
             except KubernetesError as error:
                 if error.status != 404:
                     raise
-            else:
-                seen[workload.deployment] = str(thing["metadata"]["resourceVersion"])
+                now = ""
+            if watch.listed and before is not None:
+                behind = behind or (held != now if before == now else _is_older(held, before))
+            seen[name] = now
         if not self._target.workloads:
             api.version()
         return behind
@@ -183,7 +182,8 @@ class KubernetesSource:
             state = self._state(api)
             if state == reading.value and reading.value is not None:
                 state = reading.value
-            reading = reading.good(state, self._fresh_at or now)
+            self._fresh_at = self._fresh_at or now
+            reading = reading.good(state, self._fresh_at)
             missing = {each.deployment for each in self._target.workloads} - {each.name for each in state.workloads}
             if error is None and missing:
                 error = (
@@ -211,10 +211,14 @@ class KubernetesSource:
         )
 
 
-def _reached(held: Json | None, version: str) -> bool:
-    """Whether the object held is at least of that version; versions that are no numbers are taken to be."""
-    at = str(held["metadata"]["resourceVersion"]) if held else "0"
-    return not (at.isdigit() and version.isdigit()) or int(at) >= int(version)
+def _version(thing: Json | None) -> str:
+    """The object's resourceVersion, empty where there is none."""
+    return str(thing["metadata"]["resourceVersion"]) if thing else ""
+
+
+def _is_older(held: str, version: str) -> bool:
+    """Whether the version held is older; versions that are no numbers are never taken to be."""
+    return version.isdigit() and (held or "0").isdigit() and int(held or "0") < int(version)
 
 
 def _pods(workloads: Iterable[Workload], replica_sets: Iterable[Json], pods: Iterable[Json]) -> list[Pod]:

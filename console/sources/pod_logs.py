@@ -42,7 +42,8 @@ def open_stream(api: KubernetesApi, namespace: str, pod: str, since: datetime | 
         try:
             yield from stream.chunks()
         except KubernetesError as error:
-            raise SourceError(str(error)) from error
+            if error.reason != "Timeout":
+                raise SourceError(str(error)) from error
         finally:
             stream.close()
 

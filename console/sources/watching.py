@@ -110,7 +110,7 @@ class ListWatch:
     def _after(self, error: KubernetesError) -> None:
         """Wait as the failure asks for, and decide whether the version reached is still good to go on from."""
         lost = error.status == 0 and error.reason in ("Disconnected", "Timeout")
-        if not lost and error.status not in (429, 502, 503, 504):
+        if not lost and error.status not in (429, 502, 503):
             self._version = ""
         if self._failures == 0 and (error.expired or lost):
             self._failures = 1

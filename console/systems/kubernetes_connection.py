@@ -62,8 +62,8 @@ class Resource:
     @property
     def group(self) -> str:
         """The API group, empty for the core group."""
-        parts = self.root.split("/")
-        return parts[1] if parts[0] == "apis" else ""
+        parts = [part for part in self.root.split("/") if part not in ("apis", "api")]
+        return parts[0] if len(parts) == 2 else ""
 
 
 DEPLOYMENTS = Resource("apis/apps/v1", "deployments")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -35,7 +36,8 @@ def load(kubeconfig: Path | None, context: str | None) -> tuple[Configuration, s
     package: Any = config  # its functions carry no types
     configuration = Configuration()
     configuration.retries = False
-    configuration.connection_pool_maxsize = 32
+    configuration.connection_pool_maxsize = 64
+    configuration.socket_options = _socket_options()
     files = _files(kubeconfig)
     if not files and _ACCOUNT.exists() and context is None:
         with _complaints("in-cluster account"):
@@ -80,6 +82,15 @@ def renewed_token(kubeconfig: Path | None, context: str | None) -> str:
     except (OSError, ValueError, KeyError) as error:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() if isinstance(error, ValueError) else []
         raise misconfigured(where, f"logging in anew failed: {said[-1] if said else error}") from error
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """urllib3's own, and probes that end a quiet stream whose other side is gone within 45 seconds."""
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
 
 
 def _files(kubeconfig: Path | None) -> list[str]:

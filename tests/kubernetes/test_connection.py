@@ -20,6 +20,7 @@ from console.systems.kubernetes_connection import (
     PODS,
     KubernetesApi,
     KubernetesError,
+    Resource,
     open_kubernetes,
 )
 from tests.conftest import free_port, wait_until
@@ -122,6 +123,11 @@ def test_what_the_login_may_do_is_asked_of_the_server(api: KubernetesApi) -> Non
     assert api.may("patch", DEPLOYMENTS)
     assert api.may("get", PODS, "log")
     assert api.version().startswith("v1.")
+
+
+@pytest.mark.parametrize(("root", "group"), [("apis/apps/v1", "apps"), ("apps/v1", "apps"), ("api/v1", ""), ("v1", "")])
+def test_the_group_asked_about_is_that_of_the_kind(root: str, group: str) -> None:
+    assert Resource(root, "things").group == group
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,25 @@ def test_a_controller_that_gives_up_ends_it(world: World) -> None:
         Run(world, plan(world), replace(QUICK, trouble=timedelta(seconds=PATIENCE))).go()
 
 
+def test_what_the_controller_said_of_the_version_before_does_not_end_it(world: World) -> None:
+    world.deploy(replicas=2, progressDeadlineSeconds=2)
+    known = good(world)
+    world.set_version(BAD)
+    wait_until(lambda: world.workload().stuck, within=PATIENCE, what="the stuck rollout")
+    word = next(each for each in world.live()["status"]["conditions"] if each["type"] == "Progressing")
+
+    def act(handler: Any, request: Request) -> None:
+        live = json.loads(handler.forward(request).read())
+        live["status"]["observedGeneration"] = live["metadata"]["generation"]
+        live["status"]["conditions"] = [word]
+        handler.give(200, json.dumps(live).encode(), "application/json", {})
+
+    rule = world.proxy.rule(lambda request: request.method == "GET" and request.path.endswith(NAME), act, times=3)
+    made = plan(world, known)
+    assert Run(world, made, replace(QUICK, trouble=timedelta(seconds=PATIENCE))).go().startswith("ROLLED BACK")
+    assert rule.hits
+
+
 def test_somebody_who_puts_another_template_there_afterwards_is_reported(world: World, upgraded: Good) -> None:
     run = Run(world, plan(world, upgraded))
 

@@ -268,16 +268,22 @@ def test_a_hung_server_is_an_error_within_seconds_and_the_last_picture_stays(
     follower.wait_live()
 
 
-def test_a_watch_that_has_silently_died_does_not_hide_changes(world: World, follow: Callable[..., Follower]) -> None:
+@pytest.mark.parametrize("change", ["update", "delete"])
+def test_a_watch_that_has_silently_died_does_not_hide_changes(
+    world: World, follow: Callable[..., Follower], change: str
+) -> None:
     world.deploy(replicas=0)
     follower = follow()
     follower.wait(version_is(OLD), "the deployment")
     wait_until(lambda: follower.watches("deployments").watches, what="a watch")
     world.proxy.mute_watches()
-    world.set_version(NEW)
-    time_limit = 10
-    wait_until(lambda: follower.watches("deployments").lists >= 2, within=time_limit, what="a second list")
-    follower.wait(version_is(NEW), "the change", within=time_limit)
+    if change == "update":
+        world.set_version(NEW)
+        follower.wait(version_is(NEW), "the change", within=10)
+    else:
+        world.delete()
+        follower.wait(lambda state: not state.workloads, "its end", within=10)
+    assert follower.watches("deployments").lists >= 2
 
 
 def test_a_quiet_cluster_stays_fresh(world: World, follow: Callable[..., Follower]) -> None:
