@@ -205,7 +205,7 @@ class Compiler:
                 found.append(matcher(each.name, operator, each.value, flags=flags))
             except UnknownPattern:
                 raise self.refuse(
-                    f"the regular expression {each.value!r}", "write it with |, [], () and * only", each.value
+                    f"the regular expression {each.value!r}", "write it with |, [], () and * only", f'"{each.value}"'
                 ) from None
         return tuple(found)
 
