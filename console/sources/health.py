@@ -138,7 +138,9 @@ class Probe:
         response = connection.getresponse()
         with closing(response):
             body = response.read(MOST_BODY)
-            status = f"{response.status} {response.reason}".strip()
+            if response.length and len(body) < MOST_BODY:
+                raise http.client.IncompleteRead(body, response.length)
+            status = _safe(f"{response.status} {response.reason}")
             if 200 <= response.status < 300:
                 return status
             if 300 <= response.status < 400:
@@ -147,7 +149,7 @@ class Probe:
                     f"{self.call}: {status} points to {where or 'nowhere'} and is not followed; name that address"
                 )
             said = _gist(body, response.headers.get_content_type())
-            raise SourceError(f"{self.call}: {_safe(status)}" + (f": {said}" if said else ""))
+            raise SourceError(f"{self.call}: {status}" + (f": {said}" if said else ""))
 
     def _headers(self) -> dict[str, str]:
         return {"Host": self._place, "User-Agent": "hakgal-console", "Accept": "*/*", "Connection": "close"}
