@@ -9,7 +9,7 @@ from console.core.actions import Outcome, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan
 from screens.base import Console
-from screens.dialog import Dialog, Field
+from screens.dialog import Dialog, Field, told
 from screens.rollback import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
@@ -52,12 +52,12 @@ class BypassDialog(Dialog):
         if self.operation is not None:
             return self._progress(picture)
         if self.plan is None:
-            return [row((clean(self.refused), Ink.WARN)), EMPTY, row(("Esc leaves", Ink.DIM))]
+            return [*told("", self.refused, Ink.WARN), EMPTY, row(("Esc leaves", Ink.DIM))]
         plan = self.plan
         return [
-            row(("switches off  ", Ink.DIM), (clean("; ".join(plan.off)) or "what the system reads it for", Ink.BAD)),
-            row(("stays on      ", Ink.DIM), (clean("; ".join(plan.on)), Ink.OK)),
-            *(row(("enforced      ", Ink.DIM), clean(line)) for line in plan.enforced),
+            *told("switches off  ", "; ".join(plan.off) or "what the system reads it for", Ink.BAD),
+            *told("stays on      ", "; ".join(plan.on), Ink.OK),
+            *(line for place in plan.enforced for line in told("enforced      ", place)),
             row(("today         ", Ink.DIM), f"{plan.today} of {plan.a_day} used"),
             EMPTY,
         ]
@@ -68,7 +68,7 @@ class BypassDialog(Dialog):
             return [row(("asking the store…", Ink.DIM))]
         rows = [row(clean(line)) for line in operation.lines]
         if operation.outcome is not Outcome.RUNNING:
-            rows.append(row((clean(operation.summary), OUTCOME_INK[operation.outcome])))
+            rows += told("", operation.summary, OUTCOME_INK[operation.outcome])
         return [*rows, EMPTY, row(("Esc leaves", Ink.DIM))]
 
     def ready(self) -> None:
@@ -97,7 +97,7 @@ class BypassDialog(Dialog):
         try:
             self.operation = self.desk.grant_bypass(self.value("reason"), length, self.value("target")).id
         except Refused as error:
-            self.complain(row((clean(str(error)), Ink.WARN)))
+            self.complain(*told("", str(error), Ink.WARN))
             return
         self.close_entries()
 

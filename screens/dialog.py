@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -18,10 +19,20 @@ from console.engine.desk import Desk
 from screens.base import ConsoleDialog
 from widgets.bypass_row import BypassRow
 from widgets.listing import Lines
-from widgets.rows import Row
-from widgets.vocabulary import Look
+from widgets.rows import Row, row
+from widgets.vocabulary import Ink, Look
+from widgets.words import clean
 
 DEAF = 0.5
+ROOM = 74
+"""Cells of a row inside the frame."""
+
+
+def told(label: str, text: str, ink: Ink = Ink.TEXT, label_ink: Ink = Ink.DIM) -> list[Row]:
+    """A label and its text, folded between words, with the text's rows one below the other."""
+    parts = wrap(clean(text), ROOM - len(label)) or [""]
+    heads = [label, *(" " * len(label) for _ in parts[1:])]
+    return [row((head, label_ink), (part, ink)) for head, part in zip(heads, parts, strict=True)]
 
 
 class Field(Horizontal):
@@ -121,13 +132,13 @@ class Dialog(ConsoleDialog[None]):
         """Let ages grow."""
         self.said.set(self.rows(self.console.picture, now))
 
-    def complain(self, row: Row) -> None:
-        """Say what is wrong, below the entries."""
-        self.trouble.set([row] if row else [])
+    def complain(self, *rows: Row) -> None:
+        """Say what is wrong, below the entries; without rows, nothing is."""
+        self.trouble.set(rows)
 
     def close_entries(self) -> None:
         """Nothing more is to be typed."""
-        self.complain(())
+        self.complain()
         self.set_focus(None)
         for field in self._fields:
             field.display = False

@@ -32,6 +32,7 @@ class FaultsScreen(Panel[None]):
     def content(self) -> Iterable[Widget]:
         """The list, and what the sandbox answered."""
         self._asked: dict[str, bool] = {}
+        self.height = len(self.console.picture.faults.value or ()) + 3
         self.listing = Listing(self.look, empty=row((" reading…", Ink.DIM)))
         self.said = Lines(self.look, [row((" a fault ends with the sandbox at the latest", Ink.DIM))])
         yield from (self.listing, self.said)

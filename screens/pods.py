@@ -15,7 +15,7 @@ from widgets.listing import Lines, Listing
 from widgets.rows import Row, cell, right, row
 from widgets.states import placeholder, staleness
 from widgets.vocabulary import Ink
-from widgets.words import clean, plural, span
+from widgets.words import clean, plural, steps
 
 
 class PodsRoom(Room):
@@ -96,7 +96,7 @@ def pod_row(pod: Pod, now: datetime) -> Row:
         cell(clean(pod.version), 12, Ink.STRONG),
         cell(f"{pod.ready_containers}/{pod.containers}", 6, ink),
         (cell(plural(pod.restarts, "restart"), 14, Ink.WARN if pod.restarts else Ink.DIM)),
-        right(span(now - pod.created), 8, Ink.DIM),
+        right(steps(now - pod.created), 8, Ink.DIM),
         f"  {clean(state)}" if not pod.ready or pod.terminating else "",
     )
 
@@ -106,7 +106,7 @@ def event_row(event: ClusterEvent, now: datetime) -> Row:
     ink = Ink.WARN if event.kind == "Warning" else Ink.DIM
     times = f" x{event.count}" if event.count > 1 else ""
     return row(
-        right(span(now - event.last_seen), 7, Ink.DIM),
+        right(steps(now - event.last_seen), 7, Ink.DIM),
         "  ",
         cell(clean(event.reason) + times, 24, ink),
         cell(clean(event.about), 34, Ink.DIM),

@@ -12,7 +12,7 @@ from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.plans import RollbackPlan
 from screens.base import Console
-from screens.dialog import Dialog, Field
+from screens.dialog import Dialog, Field, told
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
 from widgets.words import ago, clean
@@ -74,21 +74,20 @@ class RollbackDialog(Dialog):
         if self.operation is not None:
             return self._progress(picture)
         if self.plan is None:
-            return [row((clean(self.refused), Ink.WARN)), EMPTY, row(("Esc leaves", Ink.DIM))]
+            return [*told("", self.refused, Ink.WARN), EMPTY, row(("Esc leaves", Ink.DIM))]
         self._keep_up(picture)
         plan = self.plan
+        read = f"revision {plan.now_revision}, {plan.now_pods}; read {ago(plan.read_at, now)}"
         rows: list[Row] = [
-            row(
-                ("now    ", Ink.DIM), (plan.now_version, Ink.STRONG), f"  revision {plan.now_revision}, {plan.now_pods}"
-            ),
-            row(("       ", Ink.DIM), (f"read {ago(plan.read_at, now)}", Ink.DIM)),
-            row(("to     ", Ink.DIM), (plan.to_version, Ink.STRONG), f"  {clean(plan.why)}"),
+            row(("now    ", Ink.DIM), (clean(plan.now_version), Ink.STRONG)),
+            *told("       ", read),
+            row(("to     ", Ink.DIM), (clean(plan.to_version), Ink.STRONG), f"  {clean(plan.why)}"),
         ]
         if len(plan.choices) > 1:
             rows.append(row(("       up/down picks another of ", Ink.DIM), *self._choices(plan)))
-        rows += [row(("does   ", Ink.DIM), clean(line)) for line in plan.does]
-        rows += [row(("leaves ", Ink.DIM), clean(line)) for line in plan.leaves]
-        rows += [row(("WARN   ", Ink.WARN), (clean(line), Ink.WARN)) for line in plan.warnings]
+        rows += [line for does in plan.does for line in told("does   ", does)]
+        rows += told("leaves ", "; ".join(plan.leaves))
+        rows += [line for warning in plan.warnings for line in told("WARN   ", warning, Ink.WARN, Ink.WARN)]
         rows += self._diff(plan)
         rows.append(EMPTY)
         return rows
@@ -110,7 +109,7 @@ class RollbackDialog(Dialog):
         return tuple(parts)
 
     def _diff(self, plan: RollbackPlan) -> list[Row]:
-        changed = [line for line in plan.diff if not line.startswith(("---", "+++"))]
+        changed = [line for line in plan.diff if not line.startswith(("---", "+++", "@@"))]
         if not changed:
             return [row(("diff   ", Ink.DIM), ("the two templates are equal", Ink.DIM))]
         self._diff_top = max(0, min(self._diff_top, len(changed) - DIFF_ROWS))
@@ -131,11 +130,11 @@ class RollbackDialog(Dialog):
             return [row(("beginning…", Ink.DIM))]
         rows: list[Row] = [row((clean(operation.title), Ink.STRONG)), EMPTY]
         lines = operation.lines[-PROGRESS_ROWS:]
-        rows += [row((f"{self.look.glyphs.running} ", Ink.DIM), clean(line)) for line in lines]
-        if operation.outcome is not Outcome.RUNNING:
-            rows += [EMPTY, row((clean(operation.summary), OUTCOME_INK[operation.outcome]))]
-        rows += [EMPTY, row(("Esc leaves; the rollback goes on", Ink.DIM))]
-        return rows
+        rows += [part for line in lines for part in told(f"{self.look.glyphs.running} ", line)]
+        if operation.outcome is Outcome.RUNNING:
+            return [*rows, EMPTY, row(("Esc leaves; the rollback goes on", Ink.DIM))]
+        rows += [EMPTY, *told("", operation.summary, OUTCOME_INK[operation.outcome])]
+        return [*rows, EMPTY, row(("Esc leaves", Ink.DIM))]
 
     def _operation(self, picture: Picture) -> Operation | None:
         return next((entry for entry in picture.operations if entry.id == self.operation), None)
@@ -155,7 +154,7 @@ class RollbackDialog(Dialog):
         try:
             self.operation = self.desk.roll_back(self.plan, self.value("target")).id
         except Refused as error:
-            self.complain(row((clean(str(error)), Ink.WARN)))
+            self.complain(*told("", str(error), Ink.WARN))
             return
         self.close_entries()
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.runbook import Block, Runbook
-from screens.dialog import Dialog, Field
+from screens.dialog import Dialog, Field, told
 from screens.rollback import OUTCOME_INK
 from screens.room import Room
 from widgets.listing import Lines, Listing
@@ -183,7 +183,7 @@ class RunDialog(Dialog):
         try:
             operation = self.desk.run_block(self.runbook, self.block, self.value("target"))
         except Refused as error:
-            self.complain(row((clean(str(error)), Ink.WARN)))
+            self.complain(*told("", str(error), Ink.WARN))
             return
         self._began(operation)
         self.dismiss(None)

@@ -109,8 +109,14 @@ class Listing(Strips, can_focus=True):
         shown = []
         for index in range(self._top, min(len(self.rows), self._top + height)):
             spans = fit(self.rows[index], width, self.look.glyphs.cut)
-            shown.append(inked(spans, Ink.SELECTED) if index == self.cursor and self.has_focus else spans)
+            shown.append(self._marked(spans) if index == self.cursor and self.has_focus else spans)
         return shown + [fit(EMPTY, width)] * (height - len(shown))
+
+    def _marked(self, spans: Row) -> Row:
+        """The row at the cursor: in its own ink, and with a sign where it begins with a blank."""
+        if spans and spans[0][0].startswith(" "):
+            spans = ((self.look.glyphs.running + spans[0][0][1:], spans[0][1]), *spans[1:])
+        return inked(spans, Ink.SELECTED)
 
     def on_focus(self) -> None:
         """Show the cursor."""

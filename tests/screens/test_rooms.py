@@ -115,7 +115,7 @@ async def test_minutes_that_are_none_are_refused_in_place(world: TinyWorld) -> N
             await pilot.press("enter")
             await until(pilot, lambda: dialog.trouble.rows, f"the refusal of {typed}")
             assert dialog.operation is None
-            dialog.complain(())
+            dialog.complain()
 
 
 async def test_a_runbook_is_read_and_run_by_keys(world: TinyWorld) -> None:
