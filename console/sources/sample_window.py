@@ -69,6 +69,7 @@ class SampleWindow:
         self.error = None
         self.note = note
         self._end = end
+        before = {**self._whole, **self._incomplete}
         self._incomplete.clear()
         into = self._incomplete if note else self._whole
         if not note:
@@ -76,7 +77,7 @@ class SampleWindow:
                 self._whole.pop(at, None)
         for at, value in values.items():
             if not note or at not in self._whole:
-                into[at] = Sample(from_ms(at), value)
+                into[at] = _unless_equal(before.get(at), at, value)
 
     def add(self, at: int, value: float | None, note: str = "") -> None:
         """What an evaluation at one grid point gave; None where it gave nothing."""
@@ -109,10 +110,13 @@ class SampleWindow:
         samples = tuple(held[at] for at in sorted(held))
         end = None if self._end is None else from_ms(self._end)
         made = Series(self.metric.step, samples, self.error, bool(self.note), self.note, end)
-        if made != self._series or self._identity(made) != self._identity(self._series):
+        if made != self._series:
             self._series = made
         return self._series
 
-    @staticmethod
-    def _identity(series: Series) -> tuple[int, ...]:
-        return tuple(map(id, series.samples))
+
+def _unless_equal(before: Sample | None, at: int, value: float) -> Sample:
+    """The sample that was there when it says the same: NaN must not look like news every time."""
+    if before is not None and (before.value == value or (before.value != before.value and value != value)):
+        return before
+    return Sample(from_ms(at), value)

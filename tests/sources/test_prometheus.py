@@ -235,6 +235,17 @@ def test_a_point_that_changed_or_went_away_is_corrected() -> None:
         assert [sample.value for sample in series(prometheus, "a").samples] == [2]
 
 
+def test_what_has_not_changed_is_the_same_series() -> None:
+    clock = Hands()
+    with serve(lambda path: matrix(dict.fromkeys(grid(path), "NaN"))) as web:
+        prometheus = source(web.url, metric("a", "a"), clock=clock, window=60)
+        first = series(prometheus, "a")
+        prometheus.refresh()
+        assert series(prometheus, "a") is first
+        clock.on(15)
+        assert series(prometheus, "a").samples[:-1] == first.samples[1:]
+
+
 def test_a_partial_answer_is_marked_and_replaced_when_whole() -> None:
     clock = Hands()
     warnings = ["no store\nanswered"]

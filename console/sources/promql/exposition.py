@@ -30,7 +30,6 @@ _SAMPLE = re.compile(
 )
 _LABEL = re.compile(r"[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*\"((?:[^\"\\]|\\.)*)\"[ \t]*(,|$)")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(?:inf(?:inity)?|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)", re.IGNORECASE)
 OPENMETRICS = "application/openmetrics-text"
 
 
@@ -63,15 +62,18 @@ class Exposition:
             if not line or line.lstrip()[:1] in ("#", ""):
                 ended = ended or (openmetrics and line.strip() == "# EOF")
                 continue
-            match = _SAMPLE.match(line.rstrip("\r"))
-            if match is None or (match["exemplar"] and not openmetrics):
-                raise BrokenExposition(f"line {number} is no sample: {line[:80]!r}")
-            series = match["series"]
-            if series not in known:
-                known[series] = self._labels(match, number)
-            value = _number(match["value"], number)
-            at = round(_number(match["time"], number) * scale) if match["time"] else None
-            labels = known[series]
+            head, _, tail = line.rpartition(" ")
+            if head in self._known:
+                # Most lines are a series that was there before and a bare value.
+                labels = known[head] = self._known[head]
+                value, at = _number(tail.rstrip(), number), None
+            else:
+                match = _SAMPLE.match(line.rstrip("\r"))
+                if match is None or (match["exemplar"] and not openmetrics):
+                    raise BrokenExposition(f"line {number} is no sample: {line[:80]!r}")
+                labels = known[match["series"]] = self._labels(match, number)
+                value = _number(match["value"], number)
+                at = round(_number(match["time"], number) * scale) if match["time"] else None
             if labels is not None:
                 yield Exposed(labels, value, at)
         if openmetrics and not ended:
@@ -101,11 +103,10 @@ def _unescaped(text: str) -> str:
 
 
 def _number(text: str, line: int) -> float:
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    try:
-        if text.lower().lstrip("+-").startswith("0x"):
-            return float.fromhex(text)
-    except (ValueError, OverflowError):
-        pass
+    """As Go's ParseFloat reads it."""
+    if "_" not in text and text.isascii():
+        try:
+            return float.fromhex(text) if "x" in text or "X" in text else float(text)
+        except (ValueError, OverflowError):
+            pass
     raise BrokenExposition(f"line {line} has {text[:40]!r} where a number must be")

@@ -40,6 +40,17 @@ rpc_duration_seconds{quantile="0.01"} 3102
     assert dict(found[5].labels) == {"__name__": "spaced", "a": "b", "c": "d"}
 
 
+def test_a_text_is_read_alike_the_second_time() -> None:
+    exposition = Exposition(lambda _name: True)
+    text = 'a 1\na{b="c d"} 2 \nb{b="}"} 0x10\nc 3 17\nd +Inf\r\na{b="e"}5\n'
+    first = exposition.read(text, openmetrics=False)
+    assert [each.value for each in first] == [1, 2, 16, 3, math.inf, 5]
+    assert exposition.read(text, openmetrics=False) == first
+    for broken in ("a", "a x", "a 1_0", 'a{b="c d"} 2 3 4', "a ٣"):
+        with pytest.raises(BrokenExposition, match="line 1 "):
+            exposition.read(f"{broken}\n{text}", openmetrics=False)
+
+
 def test_escapes_in_label_values() -> None:
     found = one(r'm{path="C:\\DIR\\FILE.TXT",error="Cannot find file:\n\"FILE.TXT\"",brace="}{",odd="\d"} 1')
     assert dict(found.labels) == {
