@@ -222,7 +222,10 @@ class BypassRule:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system as its folder describes it. path: its system.yaml. name: what the engineer types to confirm."""
+    """A system as its folder describes it. path: its system.yaml. name: what the engineer types to confirm.
+
+    state: where its journal is kept instead of the usual place; practice worlds have one of their own.
+    """
 
     name: str
     title: str
@@ -235,6 +238,7 @@ class System:
     sessions: SessionScheme | None
     bypass: BypassRule | None
     runbooks: tuple[Path, ...]
+    state: Path | None = None
 
     def environment(self, name: str) -> Environment | None:
         """The environment of that name."""

@@ -61,15 +61,10 @@ def _environment(name: str, table: Table, system: str) -> Environment:
     )
 
 
-def beside(table: Table, text: str) -> Path:
-    """A path of the file: `~` is the home folder; a relative one is taken from the file's own folder."""
-    return (table.sheet.path.parent / Path(text).expanduser()).absolute()
-
-
 def _secrets_file(table: Table, system: str, environment: str) -> Path | None:
     """The file named, else the one in the settings folder where there is one."""
     if text := table.optional("secrets_file", "secrets.env"):
-        return beside(table, text)
+        return table.path("secrets_file", text)
     usual = config_dir() / system / f"{environment}.env"
     return usual if usual.exists() else None
 
@@ -120,7 +115,7 @@ def _kubernetes(outer: Table) -> KubernetesTarget | None:
         table.fault("workloads", f"{table.where} lists no workload", "add `- deployment: NAME`")
     kubeconfig = table.optional("kubeconfig", "~/.kube/config")
     return KubernetesTarget(
-        kubeconfig=beside(table, kubeconfig) if kubeconfig else None,
+        kubeconfig=table.path("kubeconfig", kubeconfig) if kubeconfig else None,
         context=table.optional("context", "staging"),
         namespace=namespace,
         workloads=tuple(workloads),
@@ -151,7 +146,7 @@ def _scrape(outer: Table) -> ScrapeTarget | None:
         pods.fault("path", f"`{path}` is not the path of a URL", "write `path: /metrics`")
     discovery = table.optional("discovery", "http://127.0.0.1:8099/targets")
     if discovery is not None and not re.match(r"https?://", discovery):
-        discovery = str(beside(table, discovery))
+        discovery = str(table.path("discovery", discovery))
     elif discovery is not None:
         discovery = table.address("discovery", "http://127.0.0.1:8099/targets")
     if not urls and pods is None and discovery is None:
@@ -174,7 +169,7 @@ def _logs(outer: Table) -> tuple[LogTarget, ...]:
                             "write `- file: PATH` or `- pods: true`")  # fmt: skip
         elif file is not None:
             # A log belongs to the place the console is started from, as in the protocol's own `grep … logs/…`.
-            targets.append(LogTarget(Path(file).expanduser().absolute()))
+            targets.append(LogTarget(row.home("file", file).absolute()))
         else:
             targets.append(LogTarget(None, pods=True))
     return tuple(targets)

@@ -10,7 +10,7 @@ from pathlib import Path
 from console.core.bypass import CEILING
 from console.core.system import BypassRule, SessionScheme, System
 from console.systems.checking import query_faults, runbook_faults
-from console.systems.environments import beside, read_environments
+from console.systems.environments import read_environments
 from console.systems.faults import BrokenFile, Fault
 from console.systems.measures import read_alerts, read_log_patterns, read_metrics
 from console.systems.places import state_root
@@ -21,6 +21,7 @@ __all__ = ["BrokenFile", "Fault", "check", "load_system"]
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 KEYS = (
     "name", "title", "about", "environments", "metrics", "alerts", "log_patterns", "sessions", "bypass", "runbooks",
+    "state",
 )  # fmt: skip
 
 
@@ -70,6 +71,8 @@ def _system(sheet: Sheet) -> System:
     alerts = read_alerts(top, {metric.name: metric.unit for metric in metrics}, checks, folder)
     runbooks = {entry.absolute() for entry in folder.glob("*.md") if entry.name != "README.md"}
     runbooks |= {rule.runbook for rule in alerts if rule.runbook is not None}
+    kept = top.optional("state", "./state")
+    state = top.path("state", kept) if kept else None
     return System(
         name=name,
         title=top.optional("title", "HAK_GAL firewall") or name,
@@ -80,14 +83,15 @@ def _system(sheet: Sheet) -> System:
         alerts=alerts,
         log_patterns=patterns,
         sessions=_sessions(top),
-        bypass=_bypass(top, name),
+        bypass=_bypass(top, name, state),
         runbooks=tuple(sorted(runbooks)),
+        state=state,
     )
 
 
 def _runbook_folder(top: Table) -> Path:
     text = top.optional("runbooks", ".")
-    folder = beside(top, text or ".")
+    folder = top.path("runbooks", text or ".")
     if text is not None and not folder.is_dir():
         top.fault("runbooks", f"there is no folder {folder}", "write the folder of the Markdown files")
     return folder
@@ -109,7 +113,7 @@ def _sessions(top: Table) -> SessionScheme | None:
     )
 
 
-def _bypass(top: Table, system: str) -> BypassRule | None:
+def _bypass(top: Table, system: str, state: Path | None) -> BypassRule | None:
     keys = ("key", "variable", "at_most", "a_day", "log", "switches_off", "leaves_on")
     table = top.table("bypass", keys)
     if table is None:
@@ -120,7 +124,8 @@ def _bypass(top: Table, system: str) -> BypassRule | None:
     ceiling = table.span("at_most", "15m", "1s", "365d")
     if ceiling > CEILING:
         table.fault("at_most", "`at_most` of `bypass` is above the ceiling", "write `at_most: 15m` or less")
-    log = Path(table.optional("log", "logs/emergency_bypass.log") or "logs/emergency_bypass.log").expanduser()
+    usual = "logs/emergency_bypass.log"
+    log = table.home("log", table.optional("log", usual) or usual)
     off = tuple(text for text, _line in table.texts("switches_off"))
     if not off:
         table.missing("switches_off", "… with a line `- what it switches off` for each thing")
@@ -129,7 +134,7 @@ def _bypass(top: Table, system: str) -> BypassRule | None:
         variable=variable,
         ceiling=min(ceiling, CEILING),
         a_day=table.integer("a_day", 3, 1, 3),
-        log=log if log.is_absolute() else state_root() / (system or "system") / log,
+        log=(state or state_root() / (system or "system")) / log,
         off=off,
         on=tuple(text for text, _line in table.texts("leaves_on")),
     )

@@ -167,7 +167,7 @@ def _runbook(table: Table, folder: Path) -> Path | None:
     text = table.optional("runbook", "rollback.md")
     if text is None:
         return None
-    path = (folder / Path(text).expanduser()).absolute()
+    path = (folder / table.home("runbook", text)).absolute()
     if not path.is_file():
         found = sorted(entry.name for entry in folder.glob("*.md"))
         table.fault("runbook", f"there is no runbook {path}", did_you_mean(text, found, "the files there"))

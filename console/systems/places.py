@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.core.system import System
+
 NAME = "hakgal-console"
 
 
@@ -21,6 +23,11 @@ def state_root() -> Path:
 def state_dir(system: str) -> Path:
     """The folder of one system's journal, samples and transcripts; made with mode 0700. Raises OSError."""
     return _private(state_root() / system)
+
+
+def state_of(system: System) -> Path:
+    """Like `state_dir`, in the folder that the system's file names where it names one. Raises OSError."""
+    return state_dir(system.name) if system.state is None else _private(system.state)
 
 
 def config_dir() -> Path:

@@ -302,6 +302,18 @@ class Table:
             self.fault(key, f"`{key}` of {self.where} is no address: `{url}`", f"write {kinds}…, such as `{example}`")
         return url
 
+    def path(self, key: str, text: str) -> Path:
+        """A path of the file: `~` is the home folder; a relative one is taken from the file's own folder."""
+        return self.sheet.path.parent / self.home(key, text)
+
+    def home(self, key: str, text: str) -> Path:
+        """A path with `~` and `~user` filled in, otherwise as it is."""
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            self.fault(key, f"`{key}` of {self.where}: there is no home folder for `{text}`", "write the whole path")
+            return Path("/")
+
     def table(self, key: str, known: Sequence[str]) -> Table | None:
         """The mapping under a key; None where the key is missing."""
         node = self._nodes.get(key)

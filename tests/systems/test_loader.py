@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from console.core.system import MetricSource, Secret, Severity, Tone
 from console.core.units import Dimension
 from console.systems.faults import BrokenFile, Fault
 from console.systems.loader import check, load_system
+from console.systems.places import state_of
 
 GOOD = """\
 name: demo
@@ -158,6 +160,7 @@ FAULTS = {
     "a length of time too long": ("pattern: demo:", "every: 3d\n  pattern: demo:", "every:", "3d", "1s to 1h"),
     "a name with capitals": ("name: demo", "name: Demo", "name:", "`Demo`", "lower-case"),
     "an environment's name": ("  staging:\n", "  Staging One:\n", "Staging One", "`Staging One`", "lower-case"),
+    "a home folder that there is not": ("logs/demo.log", "~nobody-here/x", "- file", "no home folder", "whole path"),
     "merge keys": ("    tone: staging", "    <<: {tone: staging}", "<<", "merges", "repeat the lines"),
     "a tag of one's own": ("name: demo", "name: !x demo", "name:", "tag", "plain value"),
     "a log of both kinds": (
@@ -300,6 +303,15 @@ def test_paths_are_taken_from_where_they_belong(tmp_path: Path, monkeypatch: pyt
     assert staging.logs[0].file == tmp_path / "home" / "demo.log"
     assert system.bypass is not None
     assert system.bypass.log == tmp_path / "state" / "demo" / "logs" / "emergency_bypass.log"
+
+
+def test_a_system_may_keep_its_state_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    system = load_system(write(tmp_path, GOOD + "state: kept\n"), environ={})
+    assert system.state == tmp_path / "kept" == state_of(system)
+    assert system.bypass is not None and system.bypass.log == tmp_path / "kept" / "logs" / "emergency_bypass.log"
+    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
+    usual = load_system(write(tmp_path, GOOD), environ={})
+    assert usual.state is None and state_of(usual) == tmp_path / "state" / "demo"
 
 
 def test_the_usual_secrets_file_is_used_when_it_is_there(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
+import pty
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -89,6 +92,28 @@ def test_each_run_is_a_fresh_bash_in_its_folder(bash: Bash) -> None:
 def test_it_can_neither_ask_nor_wait_for_a_key(bash: Bash) -> None:
     bash.run('read -r x; echo "read $?"; { : </dev/tty; } 2>/dev/null && echo terminal || echo no terminal')
     assert bash.said == ["read 1", "no terminal"]
+
+
+TERMINAL = """
+import os, sys, threading
+from pathlib import Path
+from console.walkthrough.run import run_block
+run_block("{ : </dev/tty; } 2>/dev/null && echo has || echo none", environ=dict(os.environ), cwd=Path("/"),
+          on_line=lambda line: print("terminal:", line, flush=True), cancel=threading.Event())
+"""
+
+
+def test_the_consoles_own_terminal_is_out_of_its_reach() -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", TERMINAL])
+    said = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 4096):
+            said += chunk
+    os.waitpid(child, 0)
+    os.close(terminal)
+    assert said.decode().strip() == "terminal: none"
 
 
 def test_the_text_and_the_secrets_stand_in_no_list_of_processes(bash: Bash) -> None:
