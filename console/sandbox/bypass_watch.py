@@ -48,13 +48,17 @@ class BypassWatch:
         except (RedisError, OSError, TimeoutError):
             self._by_record_until = 0.0
             return
-        allowed = _allowed(raw, left / 1000, seconds + micros / 1e6)
+        allowed = allowed_for(raw, left / 1000, seconds + micros / 1e6)
         self.record_id = allowed[1]
         self._by_record_until = began + min(allowed[0], TRUSTED_FOR)
 
 
-def _allowed(raw: bytes | None, key_lives: float, now: float) -> tuple[float, str]:
-    """For how many seconds from now the record allows the bypass, 0 for not at all; and its id."""
+def allowed_for(raw: bytes | None, key_lives: float, now: float) -> tuple[float, str]:
+    """For how many seconds from `now` a record allows the bypass, 0 for not at all; and its id.
+
+    raw: the key's value. key_lives: seconds until the key expires, negative for never.
+    now: Redis's clock, seconds since the epoch.
+    """
     if raw is None or not 0 < key_lives <= CEILING:
         return 0.0, ""
     try:

@@ -66,33 +66,6 @@ def test_the_system_file_is_accepted_and_points_at_this_sandbox(world: World) ->
     assert fetch(environment.health[0].url) == (200, "ok\n")
 
 
-def test_every_query_of_the_system_file_has_an_answer_and_no_alert_has_cause_to_fire(world: World) -> None:
-    described = yaml.safe_load(world.sandbox.system.read_text())
-    metrics = {name: metric for name, metric in described["metrics"].items() if "promql" in metric}
-
-    def answer(query: str) -> list[float]:
-        url = f"{world.told['prometheus_url']}/api/v1/query?query=" + re.sub(
-            r"[^A-Za-z0-9]", lambda found: f"%{ord(found[0]):02X}", query
-        )
-        return [float(row["value"][1]) for row in json.loads(fetch(url)[1])["data"]["result"]]
-
-    def all_answer() -> dict[str, float]:
-        found = {name: answer(metric["promql"]) for name, metric in metrics.items()}
-        values = {name: max(values) for name, values in found.items() if values}
-        return values if len(values) == len(metrics) and not any(v != v for v in values.values()) else {}
-
-    values = wait_until(all_answer, within=20, every=0.3, what="an answer to every query")
-    assert 0.2 < values["requests"] < 100
-    assert values["error_rate"] == pytest.approx(0)
-    assert values["guard_exceptions"] == 0
-    assert values["session_violations"] == 0
-    assert values["rate_limit_rejections"] * 3600 < 1000
-    assert 0 <= values["block_rate"] < 0.3
-    assert values["recovery_failure_rate"] == 0
-    assert values["p99_latency"] < 0.2
-    assert values["session_redis_p99"] < 0.2
-
-
 def test_ranges_are_shortened_and_nothing_else_of_a_query() -> None:
     assert shorten("sum(rate(x_total[5m])) / rate(y[1h:1m])") == "sum(rate(x_total[30s])) / rate(y[30s:1m])"
     assert shorten('x{code!~"[45].."}[10s]') == 'x{code!~"[45].."}[10s]'
@@ -131,5 +104,33 @@ def test_the_shared_log_is_rotated_and_written_on(world: World, how: str) -> Non
     assert old.stat().st_size >= 500
     assert (path.stat().st_ino == before) is (how == "copytruncate")
     wait_until(lambda: b"hak-gal-" in path.read_bytes(), what="lines in the new file")
+    assert path.read_bytes()[:60] != old.read_bytes()[:60]
     line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARN |ERROR) hak-gal-\S+ [a-z_]+.*")
     assert all(line.fullmatch(text) for text in old.read_text().splitlines())
+
+
+def test_every_query_of_the_system_file_has_an_answer_and_no_alert_has_cause_to_fire(world: World) -> None:
+    described = yaml.safe_load(world.sandbox.system.read_text())
+    metrics = {name: metric for name, metric in described["metrics"].items() if "promql" in metric}
+
+    def answer(query: str) -> list[float]:
+        url = f"{world.told['prometheus_url']}/api/v1/query?query=" + re.sub(
+            r"[^A-Za-z0-9]", lambda found: f"%{ord(found[0]):02X}", query
+        )
+        return [float(row["value"][1]) for row in json.loads(fetch(url)[1])["data"]["result"]]
+
+    def all_answer() -> dict[str, float]:
+        found = {name: answer(metric["promql"]) for name, metric in metrics.items()}
+        values = {name: max(values) for name, values in found.items() if values}
+        return values if len(values) == len(metrics) and not any(v != v for v in values.values()) else {}
+
+    values = wait_until(all_answer, within=20, every=0.3, what="an answer to every query")
+    assert 0.2 < values["requests"] < 100
+    assert values["error_rate"] == pytest.approx(0)
+    assert values["guard_exceptions"] == 0
+    assert values["session_violations"] == 0
+    assert values["rate_limit_rejections"] * 3600 < 1000
+    assert 0 <= values["block_rate"] < 0.3
+    assert values["recovery_failure_rate"] == 0
+    assert values["p99_latency"] < 0.2
+    assert values["session_redis_p99"] < 0.2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,33 @@ import pytest
 from aiohttp import web
 
 from console.sandbox import metrics
-from console.sandbox.bypass_watch import BypassWatch
+from console.sandbox.bypass_watch import BypassWatch, allowed_for
 from console.sandbox.firewall import Limiter
 from console.sandbox.logs import PodLog, SharedLog
 from console.sandbox.pods import Addresses, is_newer, version_of
 from console.sandbox.sessions import session_key
 from console.sandbox.system_file import NoSystem, read_system
+from tests.conftest import wait_until
+from tests.sandbox.conftest import none_alive
+
+
+def test_the_watchdog_alone_ends_what_a_killed_process_has_started(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys, time; from console.sandbox import children; "
+        "children._dying_with = lambda parent: None; here = pathlib.Path(sys.argv[1]); "
+        "all_of_them = children.Children(here / 'temporary'); (here / 'temporary').mkdir(); "
+        "start = lambda name: all_of_them.spawn(name, ['sleep', '60'], log=here / 'log', folder=here); "
+        "kept, ended = start('kept'), start('ended'); all_of_them.end(ended); kept.freeze(); "
+        "print(kept.pid, all_of_them.pids['watchdog'], flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    wait_until(lambda: none_alive(pids), within=5, what="the end of the child and its watchdog")
+    assert not (tmp_path / "temporary").exists()
 
 
 async def test_two_sandboxes_that_choose_the_same_network_take_different_addresses() -> None:
@@ -63,6 +85,35 @@ def test_the_variable_counts_for_fifteen_minutes_of_the_pods_life_at_most(
 ) -> None:
     created = datetime.now(UTC) - timedelta(seconds=age)
     assert BypassWatch("key", "HAK_GAL_EMERGENCY_BYPASS", env, created).in_force is in_force
+
+
+NOW = 1_800_000_000.0
+
+
+def record(granted: float = -60, expires: float = 240, **more: object) -> bytes:
+    return json.dumps({"id": "g1", "granted_at": NOW + granted, "expires_at": NOW + expires, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "key_lives", "allowed"),
+    [
+        (record(), 300.0, 240.0),
+        (record(), 100.0, 100.0),
+        (record(expires_at=datetime.fromtimestamp(NOW + 240, UTC).isoformat()), 300.0, 240.0),
+        (record(expires=840), 840.0, 840.0),
+        (None, -0.002, 0.0),
+        (b"true", 300.0, 0.0),
+        (b"{}", 300.0, 0.0),
+        (b"\xff", 300.0, 0.0),
+        (record(expires=-1), 300.0, 0.0),  # over by its own word
+        (record(granted=-600, expires=600), 600.0, 0.0),  # longer than any grant may be
+        (record(granted=1000, expires=1500), 600.0, 0.0),  # of the future
+        (record(), -0.001, 0.0),  # a key that would never expire
+        (record(), 3600.0, 0.0),  # a key that outlives any grant
+    ],
+)
+def test_a_record_allows_what_both_it_and_its_key_allow(raw: bytes | None, key_lives: float, allowed: float) -> None:
+    assert allowed_for(raw, key_lives, NOW)[0] == pytest.approx(allowed)
 
 
 def test_versions_are_compared_as_numbers_and_other_images_are_not_the_app() -> None:
