@@ -32,9 +32,10 @@ class Evaluation:
 
     value: the number compared, in the metric's base unit: the newest sample, or with `over` the mean; None where there
     is none. since: the grid point at which the truth that PASS or PENDING speaks of began, as far back as was looked,
-    else None. true_for: from there to the newest point. needed: how long it must last; zero where one point is enough.
-    known: how much of the window's grid has samples, 0 to 1. strip: the newest grid points, oldest first.
-    detail: a sentence for NODATA, ERROR and PENDING, else empty; its times are absolute, so that it does not tick.
+    else None. true_for: from there to the newest point, or with `over` and `stable` how much of the span was seen.
+    needed: how long it must last; zero where one point is enough. known: the share of the window's points that have
+    samples. strip: the newest grid points, oldest first. detail: a sentence for NODATA, ERROR and PENDING, else empty;
+    its times are absolute, so that it does not tick.
     """
 
     verdict: Verdict

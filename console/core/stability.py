@@ -60,7 +60,7 @@ def _judge(
         young = count if view.cut is None else min(count, (view.end - view.cut) // view.series.step + 1)
         if young < count and enough(len(values), young):
             assert view.cut is not None
-            detail = f"this phase is observed since {clock(view.cut)}, and {spell(test.span)} are needed"
+            detail = f"this phase is observed since {clock(view.cut, view.end)}, and {spell(test.span)} are needed"
             return Evaluation(Verdict.PENDING, shown(values), view.cut, observed, test.span, known, marks, detail)
         detail = too_few(condition, len(values), count, test.span, view)
         return Evaluation(Verdict.NODATA, values[0], needed=test.span, known=known, strip=marks, detail=detail)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from statistics import median
 
 from console.core.picture import Trend
 from console.core.series import EPOCH, Sample
@@ -47,9 +46,15 @@ def trend(samples: Sequence[Sample], now: datetime, window: timedelta, points: i
         return Trend(tuple(history), window, change)
     slope, sure = _slope(known)
     an_hour = slope * (timedelta(hours=1) / part)
-    level = abs(median(value for _, value in known))
+    level = abs(_median([value for _, value in known]))
     per_hour = an_hour / level if level else (0.0 if an_hour == 0 else None)
     return Trend(tuple(history), window, change, per_hour, _full_in(known[-1][1], an_hour, limit, sure=sure))
+
+
+def _median(values: list[float]) -> float:
+    """The middle value; the statistics module costs more to import than a first paint has to spare."""
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _change(known: list[tuple[int, float]], points: int) -> float | None:
@@ -71,7 +76,7 @@ def _slope(known: list[tuple[int, float]]) -> tuple[float, bool]:
     rising, falling = sum(slope > 0 for slope in slopes), sum(slope < 0 for slope in slopes)
     count = len(known)
     deviation = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    return median(slopes), abs(rising - falling) - 1 > _SURE * deviation
+    return _median(slopes), abs(rising - falling) - 1 > _SURE * deviation
 
 
 def _full_in(value: float, an_hour: float, limit: float | None, *, sure: bool) -> timedelta | None:

@@ -80,7 +80,7 @@ def evaluate(
         case Freshness() | FailedChecks():
             window = 1
     view = look(series, now, max(window + bridge, STRIP), cut, condition.floor, floor)
-    refused = refusal(condition, view, floor)
+    refused = refusal(condition, view, floor, now)
     match test:
         case Comparison():
             holds = predicate(test.operator, test.threshold.base)
@@ -128,7 +128,7 @@ def _lasting(
     true_for = view.end - since
     value = view.newest if view.newest is not None else _last_value(view)
     if true_for < needed:
-        detail = f"true since {clock(since)}, not yet for {spell(needed)}"
+        detail = f"true since {clock(since, view.end)}, not yet for {spell(needed)}"
         return Evaluation(Verdict.PENDING, value, since, true_for, needed, known, marks, detail)
     if not tripping and not enough(counted, window):
         detail = too_few(condition, counted, window, needed, view)
@@ -193,7 +193,7 @@ def _failing(condition: Condition, test: FailedChecks, view: View, holds: Callab
     if failures >= test.times:
         return Evaluation(Verdict.PASS, failures, since, view.end - since, known=1.0, strip=marks)
     times = f"{failures:.0f} time{'' if failures == 1 else 's'}"
-    detail = f"{condition.metric} failed {times} in a row since {clock(since)}, of {test.times}"
+    detail = f"{condition.metric} failed {times} in a row since {clock(since, view.end)}, of {test.times}"
     return Evaluation(Verdict.PENDING, failures, since, view.end - since, known=1.0, strip=marks, detail=detail)
 
 
@@ -208,7 +208,9 @@ def _fresh(condition: Condition, test: Freshness, view: View, now: datetime) -> 
     if now - newest.at <= test.within:
         return Evaluation(Verdict.PASS, newest.value, newest.at, known=known, strip=marks)
     if view.cut is not None and now - view.cut < test.within:
-        detail = f"the last sample is of {clock(newest.at)}, and this phase is observed since {clock(view.cut)}"
+        detail = (
+            f"the last sample is of {clock(newest.at, now)}, and this phase is observed since {clock(view.cut, now)}"
+        )
         return Evaluation(Verdict.PENDING, newest.value, known=known, strip=marks, detail=detail)
     return Evaluation(Verdict.FAIL, newest.value, known=known, strip=marks)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from console.core.evaluation import Mark, Verdict
 from console.core.series import EPOCH, Sample, Series, grid_point
@@ -176,7 +176,7 @@ def strip(view: View, holds: Callable[[float], bool]) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def refusal(condition: Condition, view: View, floor: Series | None) -> tuple[Verdict, str] | None:
+def refusal(condition: Condition, view: View, floor: Series | None, now: datetime) -> tuple[Verdict, str] | None:
     """Why samples cannot be judged at all: a failure, an incomplete answer, none, too early in the phase, too late."""
     series, name = view.series, condition.metric
     asked = (series,) if condition.floor is None or floor is None else (series, floor)
@@ -191,11 +191,11 @@ def refusal(condition: Condition, view: View, floor: Series | None) -> tuple[Ver
     if isinstance(condition.test, Freshness):
         return None
     if view.cut is not None and view.end < view.cut:
-        return Verdict.PENDING, f"the first sample that counts for this phase is that of {clock(view.cut)}"
+        return Verdict.PENDING, f"the first sample that counts for this phase is that of {clock(view.cut, view.end)}"
     if view.late:
-        return Verdict.NODATA, f"nothing was read of {name} since {clock(view.end)}"
+        return Verdict.NODATA, f"nothing was read of {name} since {clock(view.end, now)}"
     if view.oldest is None:
-        last = clock(series.samples[-1].at)
+        last = clock(series.samples[-1].at, view.end)
         return Verdict.NODATA, f"no sample of {name} was seen in this phase; the last is of {last}"
     return None
 
@@ -203,10 +203,10 @@ def refusal(condition: Condition, view: View, floor: Series | None) -> tuple[Ver
 def missing(condition: Condition, view: View) -> str:
     """The sentence for a newest point without a value."""
     if 0 in view.quiet and condition.floor is not None:
-        return f"too little traffic to judge at {clock(view.end)}: {condition.floor} does not hold"
+        return f"too little traffic to judge: {condition.floor} does not hold"
     last = next((sample.at for sample in reversed(view.series.samples) if sample.at <= view.end), None)
-    after = f"; the last sample is of {clock(last)}" if last is not None else ""
-    return f"{condition.metric} has no sample at {clock(view.end)}{after}"
+    after = f"since {clock(last, view.end)}" if last is not None else f"at {clock(view.end, view.end)}"
+    return f"{condition.metric} has no sample {after}"
 
 
 def too_few(condition: Condition, known: int, count: int, span: timedelta, view: View) -> str:
@@ -221,6 +221,7 @@ def enough(known: int, count: int) -> bool:
     return known * 5 >= count * 4
 
 
-def clock(at: datetime) -> str:
-    """A time of day as sentences say it."""
-    return f"{at:%H:%M:%S}Z"
+def clock(at: datetime, seen: datetime) -> str:
+    """A time as sentences say it, with its date where that is another day than the newest point's."""
+    at, seen = at.astimezone(UTC), seen.astimezone(UTC)
+    return f"{at:%H:%M:%S}Z" if at.date() == seen.date() else f"{at:%Y-%m-%d %H:%M:%S}Z"

@@ -155,6 +155,17 @@ def test_samples_from_the_future_are_of_no_account() -> None:
     assert evaluate(condition("violations > 0"), series([0, 1]), NOON - MINUTE).verdict is Verdict.FAIL
 
 
+def test_what_a_verdict_says_does_not_tick_while_nothing_is_learned() -> None:
+    asked = condition("violations > 0")
+    gone = series([1, None])
+    later = replace(gone, end=NOON + 5 * MINUTE)
+    assert evaluate(asked, gone, NOON).detail == "violations has no sample since 11:59:00Z"
+    assert evaluate(asked, later, NOON + 5 * MINUTE).detail == "violations has no sample since 11:59:00Z"
+    tomorrow = replace(gone, end=NOON + timedelta(days=1))
+    old = evaluate(asked, tomorrow, NOON + timedelta(days=1)).detail
+    assert old == "violations has no sample since 2026-03-04 11:59:00Z"
+
+
 def test_marks_tell_missing_from_failed_to_read() -> None:
     read = series([1, None, 0, None, None])
     marks = evaluate(condition("violations > 0"), read, NOON).strip[-5:]
@@ -193,7 +204,7 @@ def test_a_floor_keeps_a_quiet_canary_from_passing_on_nothing() -> None:
     assert evaluate(asked, rates, NOON, floor=series([200, 200, 200, 100])).verdict is Verdict.PASS
     quiet = evaluate(asked, rates, NOON, floor=series([200, 200, 200, 99]))
     assert quiet.verdict is Verdict.NODATA
-    assert quiet.detail == "too little traffic to judge at 12:00:00Z: requests >= 100 does not hold"
+    assert quiet.detail == "too little traffic to judge: requests >= 100 does not hold"
     assert evaluate(asked, rates, NOON, floor=series([200, 3, 3, 200])).verdict is Verdict.NODATA
     assert evaluate(asked, rates, NOON).verdict is Verdict.NODATA
     broken = evaluate(asked, rates, NOON, floor=replace(series([200] * 4), error="no answer"))
