@@ -185,11 +185,11 @@ def _merge_object(target: Any, patch: Obj, path: tuple[str, ...]) -> Obj:
         return {}
     if directive not in (None, "merge"):
         raise PatchError(f"unknown patch type: {directive}")
-    result: Obj = clone(target) if isinstance(target, dict) else {}
+    live: Obj = target if isinstance(target, dict) else {}
+    result: Obj = clone(live)
     if (retained := patch.get(_RETAIN_KEYS)) is not None:
-        if strays := [
-            key for key in patch if not key.startswith("$") and patch[key] is not None and key not in retained
-        ]:
+        strays = [key for key in patch if not _is_directive(key) and patch[key] is not None and key not in retained]
+        if strays:
             raise PatchError(f"{', '.join(strays)} must be in {_RETAIN_KEYS}")
         result = {key: value for key, value in result.items() if key in retained}
     for key, value in patch.items():
@@ -197,74 +197,78 @@ def _merge_object(target: Any, patch: Obj, path: tuple[str, ...]) -> Obj:
             field = key.removeprefix(_DELETE_FROM)
             result[field] = [item for item in result.get(field) or () if item not in value]
     for key, value in patch.items():
-        if key in (_PATCH, _RETAIN_KEYS) or key.startswith((_DELETE_FROM, _ORDER)):
+        if _is_directive(key):
             continue
         if value is None:
             result.pop(key, None)
+        elif result.get(key) is None:
+            result[key] = _plain(value)
         elif isinstance(value, dict):
-            result[key] = _merge_object(result.get(key), value, (*path, key))
+            result[key] = _merge_object(result[key], value, (*path, key))
         elif isinstance(value, list):
-            result[key] = _merge_list(result.get(key), value, (*path, key))
+            result[key] = _merge_list(result[key], value, (*path, key))
         else:
             result[key] = value
     for key, order in patch.items():
-        if key.startswith(_ORDER):
-            field = key.removeprefix(_ORDER)
-            if isinstance(result.get(field), list):
-                result[field] = _ordered(result[field], order, (*path, field))
+        field = key.removeprefix(_ORDER)
+        if field != key and isinstance(result.get(field), list):
+            result[field] = _ordered(result[field], order, live.get(field) or [], merge_key((*path, field)))
     return result
 
 
+def _is_directive(key: str) -> bool:
+    return key in (_PATCH, _RETAIN_KEYS) or key.startswith((_DELETE_FROM, _ORDER))
+
+
 def _merge_list(target: Any, patch: list[Any], path: tuple[str, ...]) -> list[Any]:
-    existing: list[Any] = clone(target) if isinstance(target, list) else []
-    if path[-1] in _SETS and all(not isinstance(item, dict) for item in patch):
-        return existing + [item for item in patch if item not in existing]
+    live: list[Any] = target if isinstance(target, list) else []
     key = merge_key(path)
+    if path[-1] in _SETS and all(not isinstance(item, dict) for item in patch):
+        return _ordered(live + [item for item in patch if item not in live], patch, live, None)
     if key is None:
         return _plain(patch)  # type: ignore[no-any-return]
     if any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
         return [clone(item) for item in patch if _PATCH not in item]
+    merged = list(live)
     for item in patch:
         if not isinstance(item, dict):
             raise PatchError(f"{'.'.join(path)} is a list of objects")
         if key not in item:
             raise PatchError(f"map: {item} does not contain declared merge key: {key}")
-        same = [index for index, have in enumerate(existing) if isinstance(have, dict) and have.get(key) == item[key]]
+        same = [index for index, have in enumerate(merged) if isinstance(have, dict) and have.get(key) == item[key]]
         if item.get(_PATCH) == "delete":
-            existing = [have for index, have in enumerate(existing) if index not in same]
+            merged = [have for index, have in enumerate(merged) if index not in same]
         elif same:
-            existing[same[0]] = _merge_object(existing[same[0]], item, path)
+            merged[same[0]] = _merge_object(merged[same[0]], item, path)
         else:
-            existing.append(_merge_object({}, item, path))
-    return existing
+            merged.append(_plain(item))
+    named = [item for item in patch if item.get(_PATCH) != "delete"]
+    return clone(_ordered(merged, named, live, key))  # type: ignore[no-any-return]
 
 
 def _plain(value: Any) -> Any:
-    """A value that replaces: without the nulls and directives that only mean something in a merge."""
+    """A value that is taken as it is: without the nulls and directives that only mean something in a merge."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if item is not None and not key.startswith("$")}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {key: _plain(item) for key, item in value.items() if item is not None and not _is_directive(key)}
+    if isinstance(value, list):
+        return [_plain(item) for item in value if not (isinstance(item, dict) and item.get(_PATCH) == "delete")]
+    return value
 
 
-def _ordered(items: list[Any], order: list[Any], path: tuple[str, ...]) -> list[Any]:
-    """The named items in the asked order; the others keep their place among their neighbours as the server has them."""
-    key = merge_key(path)
+def _ordered(items: list[Any], order: list[Any], live: list[Any], key: str | None) -> list[Any]:
+    """The items in the asked order; one that is not asked for stands before those that followed it in the live list."""
 
-    def name(item: Any) -> Any:
-        return item.get(key) if key else item
+    def name(item: Any) -> str:
+        return repr(item.get(key) if key and isinstance(item, dict) else item)
 
-    wanted = [entry.get(key) if key and isinstance(entry, dict) else entry for entry in order]
-    places = {repr(value): place for place, value in enumerate(wanted)}
-    listed = sorted((item for item in items if repr(name(item)) in places), key=lambda item: places[repr(name(item))])
-    # A server-only item stays before the first listed item that followed it on the server.
-    result: list[Any] = list(listed)
-    for index in range(len(items) - 1, -1, -1):
-        item = items[index]
-        if repr(name(item)) in places:
-            continue
-        following = next((have for have in result if any(have is later for later in items[index + 1 :])), None)
-        if following is None:
-            result.append(item)
-        else:
-            result.insert(next(place for place, have in enumerate(result) if have is following), item)
-    return result
+    places = {name(item): place for place, item in reversed(list(enumerate(order)))}
+    before = {name(item): place for place, item in reversed(list(enumerate(live)))}
+    asked = sorted((item for item in items if name(item) in places), key=lambda item: places[name(item)])
+    others = [item for item in items if name(item) not in places]
+    others.sort(key=lambda item: before.get(name(item), len(live)))
+    result: list[Any] = []
+    while asked and others:
+        mine, next_asked = before.get(name(others[0])), before.get(name(asked[0]))
+        first = mine is not None and next_asked is not None and mine < next_asked
+        result.append((others if first else asked).pop(0))
+    return result + asked + others

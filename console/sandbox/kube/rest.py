@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -324,11 +325,13 @@ class Rest:
             headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
         )
         response.enable_chunked_encoding()
-        await response.prepare(request)
-        async for event, obj in watch.events(self.api, asked, self.ended):
-            plain = event == "BOOKMARK"
-            await response.write(watch.encode(event, obj, _same if plain else shaped))
-        await response.write_eof()
+        # A client that hangs up is the usual end of a watch.
+        with suppress(ConnectionResetError):
+            await response.prepare(request)
+            async for event, obj in watch.events(self.api, asked, self.ended):
+                plain = event == "BOOKMARK"
+                await response.write(watch.encode(event, obj, _same if plain else shaped))
+            await response.write_eof()
         return response
 
     def _shape(self, request: web.Request, kind: Kind) -> Callable[[Any], Any]:

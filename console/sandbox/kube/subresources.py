@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -173,12 +174,13 @@ async def read_log(
         lines = lines[len(lines) - tail :] if 0 < tail < len(lines) else lines if tail else []
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     response.enable_chunked_encoding()
-    await response.prepare(request)
     body = b"".join(text_of(line) for line in lines)
-    await response.write(body[:limit] if limit is not None else body)
-    if log is not None and query.get("follow") == "true" and (limit is None or len(body) < limit):
-        await _follow(response, log, after, text_of, ended)
-    await response.write_eof()
+    with suppress(ConnectionResetError):
+        await response.prepare(request)
+        await response.write(body[:limit] if limit is not None else body)
+        if log is not None and query.get("follow") == "true" and (limit is None or len(body) < limit):
+            await _follow(response, log, after, text_of, ended)
+        await response.write_eof()
     return response
 
 
@@ -186,12 +188,12 @@ async def _follow(
     response: web.StreamResponse,
     log: ContainerLog,
     after: int,
-    text_of: object,
+    text_of: Callable[[LogLine], bytes],
     ended: asyncio.Event,
 ) -> None:
     async def copy() -> None:
         async for line in log.follow(after):
-            await response.write(text_of(line))  # type: ignore[operator]
+            await response.write(text_of(line))
 
     copying = asyncio.ensure_future(copy())
     ending = asyncio.ensure_future(ended.wait())
@@ -200,3 +202,4 @@ async def _follow(
     finally:
         for task in (copying, ending):
             task.cancel()
+        await asyncio.gather(copying, ending, return_exceptions=True)
