@@ -40,6 +40,7 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=busy.total_seconds(), isolation_level=None, check_same_thread=False
             )
+        self._file = _identity(path)
         try:
             with self._sentences():
                 self._prepare(application, version, schema, synchronous)
@@ -64,6 +65,7 @@ class Database:
         """The connection inside a transaction that is alone in writing; committed at the end, undone on an error."""
         with self._lock, self._sentences():
             connection = self.connection
+            self._expect_in_place()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -106,6 +108,13 @@ class Database:
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id = {application}")
                     connection.execute(f"PRAGMA user_version = {version}")
+
+    def _expect_in_place(self) -> None:
+        """A file that was removed under us would take every write and keep none. Raises JournalError."""
+        if _identity(self.path) != self._file:
+            raise JournalError(
+                f"{self.path}: was removed or replaced while it was open; nothing was written; start again"
+            )
 
     def _use_wal(self) -> None:
         """Switch to WAL; two processes doing so at once get BUSY in spite of the busy timeout, so it is tried again."""
@@ -167,6 +176,15 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(waiting):
             yield waiting
             waiting = ""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_private(path: Path) -> None:

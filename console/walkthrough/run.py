@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -89,7 +90,16 @@ def run_block(
         if record is not None:
             record.close(f"not begun: {error}")
         raise Refused(f"the block was not begun: {error.strerror}: {error.filename}") from None
-    return run.follow(process, cancel, timeout, grace)
+    try:
+        return run.follow(process, cancel, timeout, grace)
+    except BaseException:
+        # Whoever listened has failed; what nobody follows must not go on.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if record is not None:
+            record.close("-- killed: the console failed while it followed")
+        raise
 
 
 def syntax_fault(text: str) -> str | None:

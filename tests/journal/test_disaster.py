@@ -226,6 +226,19 @@ def test_another_programs_database_and_a_newer_consoles_are_refused(tmp_path: Pa
         Journal.open(tmp_path / "new.db", clock=lambda: NOON)
 
 
+def test_a_journal_that_was_removed_takes_no_more_events(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal.open(path, clock=lambda: NOON)
+    journal.append("note", "x", {})
+    path.rename(tmp_path / "moved.db")
+    with pytest.raises(JournalError, match=r"journal\.db: was removed or replaced"):
+        journal.append("note", "x", {})
+    Journal.open(path, clock=lambda: NOON).close()
+    with pytest.raises(JournalError, match=r"journal\.db: was removed or replaced"):
+        journal.append("note", "x", {})
+    journal.close()
+
+
 def test_a_journal_that_another_process_holds_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = Journal.open(path, clock=lambda: NOON, busy=timedelta(milliseconds=200))

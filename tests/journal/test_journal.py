@@ -223,6 +223,44 @@ def test_verifying_tells_what_was_done_and_where(case: str, journal: Journal) ->
     assert str(seq) in found.sentence or "rewritten" in found.sentence
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A closed journal of six events, one of them a result, as a file."""
+    path = tmp_path_factory.mktemp("sound") / "journal.db"
+    journal = Journal.open(path, clock=lambda: NOON)
+    journal.conclude(journal.intend("rollback", "x", {"to": "v1"}), "done", {})
+    fill(journal, 4)
+    journal.close()
+    return path.read_bytes()
+
+
+@given(
+    seq=st.integers(1, 6),
+    column=st.sampled_from(
+        ["at", "actor", "host", "tty", "kind", "subject", "body", "previous", "hash", "format", "intent"]
+    ),
+    value=st.text("abc{}1", max_size=5) | st.integers(0, 9) | st.binary(max_size=3),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_single_change_goes_unseen(
+    sound: bytes, tmp_path_factory: pytest.TempPathFactory, seq: int, column: str, value: str | int | bytes
+) -> None:
+    path = tmp_path_factory.mktemp("changed") / "journal.db"
+    path.write_bytes(sound)
+    journal = Journal.open(path, clock=lambda: NOON)
+    connection = sqlite3.connect(path)
+    before = connection.execute(f"SELECT {column} FROM events WHERE seq = ?", (seq,)).fetchone()[0]
+    connection.execute("DROP TRIGGER events_are_not_edited")
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute(f"UPDATE OR IGNORE events SET {column} = ? WHERE seq = ?", (value, seq))
+    after = connection.execute(f"SELECT {column} FROM events WHERE seq = ?", (seq,)).fetchone()[0]
+    connection.commit()
+    connection.close()
+    assert journal.verify().sound == (before == after)
+    journal.close()
+
+
 def test_a_rewritten_tail_is_seen_by_whoever_kept_the_head(journal: Journal, clock: Callable[[], datetime]) -> None:
     fill(journal, 3)
     fork = journal.head()

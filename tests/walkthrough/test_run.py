@@ -196,6 +196,17 @@ def test_what_is_left_in_the_background_does_not_outlive_the_block(bash: Bash) -
     assert time.monotonic() - began < 20
 
 
+def test_nothing_goes_on_when_whoever_listens_fails(bash: Bash) -> None:
+    def fail() -> None:
+        raise RuntimeError("the screen broke")
+
+    bash.when["ready"] = fail
+    with pytest.raises(RuntimeError, match="the screen broke"):
+        bash.run("sleep 1000 & echo $!; echo ready; sleep 1000")
+    child = int(bash.said[0])
+    wait_until(lambda: gone(child), what="the end of the block")
+
+
 def test_a_flood_is_told_in_part_and_kept_whole(bash: Bash) -> None:
     transcript = bash.folder / "deep" / "t.log"
     result = bash.run("seq 100000", transcript=transcript)
