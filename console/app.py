@@ -18,9 +18,12 @@ if os.environ.get("SSH_CONNECTION"):
 import asyncio
 import signal
 import threading
+import traceback
 from dataclasses import dataclass
 
+from rich.text import Text
 from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
@@ -31,12 +34,15 @@ from console.core.picture import Alert, Picture
 from console.systems.places import state_dir
 from screens.base import Place
 from screens.dashboard import Dashboard
+from screens.delta import Shown
 from screens.terminal import ConsoleDriver, restore_now
 from screens.theme import TEXTUAL_THEMES, look_for
 from screens.too_small import LEAST, TooSmall
 from widgets.vocabulary import Ink
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from console.engine.desk import Desk
 
 # What an action opens: `open_<name>(console)`, and `open_runbook(console, path)`; imported when first asked for.
@@ -119,6 +125,7 @@ class ConsoleApp(App[str]):
         self._leave: list[Callable[[], None]] = []
         self._stopping: threading.Thread | None = None
         self._warned = False
+        self._shown = Shown()
         textual_theme = TEXTUAL_THEMES[self.look.palette]
         self.register_theme(textual_theme)
         self.theme = textual_theme.name
@@ -137,7 +144,7 @@ class ConsoleApp(App[str]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The dashboard itself: no blank screen is painted before it."""
-        return Dashboard()
+        return Dashboard(self.size)
 
     def run(self, *arguments: Any, **options: Any) -> str | None:
         """Run on the terminal; the mouse is left to the terminal unless it was asked for."""
@@ -164,6 +171,7 @@ class ConsoleApp(App[str]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Give up below 80x24, and come back above it."""
+        self._shown.forget()
         small = event.size.width < LEAST[0] or event.size.height < LEAST[1]
         if small and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall())
@@ -279,9 +287,35 @@ class ConsoleApp(App[str]):
         else:
             self.say(f"wrote {path}", Ink.OK)
 
+    def paint_again(self) -> None:
+        """Paint everything: what the terminal shows is not known any more."""
+        self._shown.forget()
+        self.refresh()
+
     def hang_up(self) -> None:
         """The terminal is gone."""
         self._leave_by(signal.SIGHUP)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        writes = self._running and not self._closed and not self._batch_count and not self.is_headless
+        if writes and isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
+            super()._display(screen, self._shown.difference(renderable))  # type: ignore[arg-type]
+        else:
+            super()._display(screen, renderable)
+
+    def _fatal_error(self) -> None:
+        # Textual would print the traceback with every local variable over the terminal.
+        said = traceback.format_exc()
+        try:
+            path = state_dir(self.desk.system.name) / f"crash-{self.now():%Y%m%dT%H%M%SZ}.txt"
+            path.write_text(said, encoding="utf-8")
+        except OSError as error:
+            where = f"its traceback could not be written: {error}"
+        else:
+            where = f"its traceback is in {path}"
+        sentence = f"hakgal-console ended on a bug of its own ({said.strip().splitlines()[-1]}); {where}"
+        self._exit_renderables.append(Text(sentence))
+        self._close_messages_no_wait()
 
     def _begin(self) -> None:
         self._leave += [self.desk.subscribe(self._pictured), self.desk.subscribe_logs(self._log_grew)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual import events
 from textual.containers import Container
+from textual.geometry import Size
 from textual.widget import Widget
 
 from console.core.picture import Picture
@@ -45,14 +46,17 @@ class Dashboard(ConsoleScreen):
 
     # The app reads this sheet: Textual reads a screen's CSS_PATH when it is pushed, and the first one never is.
     SHEET = Path(__file__).with_suffix(".tcss")
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROOMY, "-roomy"), (TALL, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  (Textual declares an instance variable)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROOMY, "-roomy"), (TALL, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = ""
 
     place = "dashboard"
 
-    def __init__(self) -> None:
-        super().__init__(id="dashboard")
+    def __init__(self, size: Size) -> None:
+        # The first layout comes before the breakpoints are looked at; with these it is the right one at once.
+        width = self._get_breakpoint_classes(size.width, self.HORIZONTAL_BREAKPOINTS)
+        height = self._get_breakpoint_classes(size.height, self.VERTICAL_BREAKPOINTS)
+        super().__init__(id="dashboard", classes=" ".join((*width, *height)))
         self.at = "rollout"
         self.zoomed = False
         self._last_log = 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import termios
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import AppBlur, AppFocus
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.message import Message
 
 LIMIT = 256 * 1024
 _CHUNK = 4096
@@ -39,15 +41,11 @@ class Outlet:
         self._changed = threading.Condition()
         self._dropping = False
         self._ended = False
+        self._abandoned = False
         self._dead = False
         self._fd, self._own = _not_blocking(fileno)
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._thread.start()
-
-    @property
-    def stalled(self) -> bool:
-        """Whether frames are being dropped because nobody reads."""
-        return self._dropping
 
     def write(self, text: str) -> None:
         """Hand text over; returns at once."""
@@ -62,21 +60,24 @@ class Outlet:
             self._size += len(data)
             self._changed.notify()
 
-    def end(self, last: str = "", *, within: float = 1.0) -> None:
+    def end(self, last: str, *, within: float = 1.0) -> None:
         """Write `last` after what waits, or instead of it where the reader stalls; then end the thread."""
         with self._changed:
-            if self._dropping:
-                self._waiting.clear()
-                self._size = 0
-                self._dropping = False
-            if last:
-                data = last.encode()
-                self._waiting.append(data)
-                self._size += len(data)
+            if not self._dropping:
+                self._waiting.append(last.encode())
+            self._abandoned = self._dropping
             self._ended = True
             self._changed.notify()
-        if threading.current_thread() is not self._thread:
+        self._thread.join(within)
+        if self._thread.is_alive():
+            self._abandoned = True
             self._thread.join(within)
+        if self._abandoned:
+            # What the kernel still holds for the reader would keep the terminal from being put back; CAN ends whatever
+            # sequence it is cut off in.
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcflush(self._fd, termios.TCOFLUSH)
+                os.write(self._fd, b"\x18" + RESTORE.encode())
         if self._own and not self._thread.is_alive():
             os.close(self._fd)
 
@@ -99,13 +100,10 @@ class Outlet:
                 self._recovered()
 
     def _send(self, data: bytes) -> bool:
-        deadline: float | None = None
         view = memoryview(data)
         while view:
-            if self._ended:
-                deadline = deadline or time.monotonic() + 1.0
-                if time.monotonic() > deadline:
-                    return False
+            if self._abandoned:
+                return False
             try:
                 if not select.select([], [self._fd], [], 0.2)[1]:
                     continue
@@ -160,7 +158,7 @@ class ConsoleDriver(LinuxDriver):
         """Give the terminal back."""
         super().stop_application_mode()
         if self._outlet is not None:
-            self._outlet.end(RESTORE if self._outlet.stalled else "\x1b[23;0t")
+            self._outlet.end("\x1b[23;0t")
             self._outlet = None
 
     def run_input_thread(self) -> None:
@@ -169,6 +167,11 @@ class ConsoleDriver(LinuxDriver):
             super().run_input_thread()
         except OSError:
             self._hung_up()
+
+    def process_message(self, message: Message) -> None:
+        """Whether the window has the focus changes nothing here, and must not have everything painted anew."""
+        if not isinstance(message, (AppFocus, AppBlur)):
+            super().process_message(message)
 
     def set_title(self, title: str) -> None:
         """Name the terminal's window."""
@@ -191,7 +194,7 @@ class ConsoleDriver(LinuxDriver):
                 loop.call_soon_threadsafe(callback)
 
     def _repaint(self) -> None:
-        self._call("refresh")
+        self._call("paint_again")
 
     def _hung_up(self) -> None:
         self._call("hang_up")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from widgets.vocabulary import ASCII_GLYPHS, NIGHT_BACKGROUND, PALETTES, Glyphs, Look
 
@@ -23,31 +24,12 @@ NIGHT_THEME = Theme(
     dark=True,
 )
 
-ANSI_THEME = Theme(
+# Textual's own ANSI theme with our accent: its stylesheets need variables that only ANSI themes define.
+ANSI_THEME = replace(
+    BUILTIN_THEMES["ansi-dark"],
     name="hakgal-ansi",
-    ansi=True,
     primary="ansi_cyan",
-    secondary="ansi_cyan",
-    warning="ansi_yellow",
-    error="ansi_red",
-    success="ansi_green",
     accent="ansi_cyan",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
-    dark=True,
-    variables={
-        "block-cursor-foreground": "ansi_black",
-        "block-cursor-background": "ansi_cyan",
-        "input-cursor-background": "ansi_white",
-        "input-cursor-foreground": "ansi_black",
-        "input-selection-background": "ansi_blue",
-        "input-selection-foreground": "ansi_white",
-        "border": "ansi_cyan",
-        "border-blurred": "ansi_bright_black",
-    },
 )
 
 TEXTUAL_THEMES = {"night": NIGHT_THEME, "ansi": ANSI_THEME, "plain": ANSI_THEME}

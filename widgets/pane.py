@@ -1,4 +1,4 @@
-"""A framed pane that repaints only the rows, and of a row only the cells, that changed."""
+"""A framed pane that repaints only the rows that changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.core.picture import Picture
-from widgets.rows import EMPTY, Row, changed_until, fit, row, to_strip, width_of
+from widgets.rows import EMPTY, Row, fit, row, to_strip, width_of
 from widgets.vocabulary import Ink, Look
 
 
@@ -67,14 +67,12 @@ class Strips(Widget):
             self.refresh()
             return
         rows = self.draw(width, height)
-        regions = []
-        for y, (old, new) in enumerate(zip(self._shown, rows, strict=True)):
-            if until := changed_until(old, new):
-                regions.append(Region(0, y, min(until, width), 1))
-                self._strips.pop(y, None)
+        changed = [y for y, (old, new) in enumerate(zip(self._shown, rows, strict=True)) if old != new]
+        for y in changed:
+            self._strips.pop(y, None)
         self._shown = rows
-        if regions:
-            self.refresh(*regions)
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def relook(self, look: Look) -> None:
         """Take another look and paint everything in it."""
@@ -163,10 +161,10 @@ class Pane(Strips):
             face = self.face(self.picture, self.now, inner_width, inner_height)
         edges = self.edges_now()
         rows = [self._title(face, edges, width)]
-        frame = Ink.FRAME_LIT if self.lit else Ink.FRAME
         glyphs = self.look.glyphs
-        side_left: Row = ((glyphs.down, frame),) if edges.left else EMPTY
-        side_right: Row = ((glyphs.down, frame),) if edges.right else EMPTY
+        # Only the title lights up: lit edges would cost a write per row whenever the focus moves.
+        side_left: Row = ((glyphs.down, Ink.FRAME),) if edges.left else EMPTY
+        side_right: Row = ((glyphs.down, Ink.FRAME),) if edges.right else EMPTY
         for y in range(inner_height):
             spans = face.rows[y] if y < len(face.rows) else EMPTY
             if face.stale:
@@ -174,7 +172,7 @@ class Pane(Strips):
             rows.append((*side_left, *fit(spans, inner_width, glyphs.cut), *side_right))
         if edges.bottom:
             line = glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right
-            rows.append(((line, frame),))
+            rows.append(((line, Ink.FRAME),))
         return rows[:height]
 
     def _title(self, face: Face, edges: Edges, width: int) -> Row:

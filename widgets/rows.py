@@ -96,18 +96,3 @@ def to_strip(spans: Row, look: Look) -> Strip:
     if run:
         segments.append(Segment(look.spell(run), look.style(run_ink)))
     return Strip(segments, cells) if not look.ascii else Strip(segments)
-
-
-def changed_until(old: Row, new: Row) -> int:
-    """The cell column after the last difference of two rows of equal width; 0 where they are equal."""
-    if old == new:
-        return 0
-    before, after = _letters(old), _letters(new)
-    while before and after and before[-1] == after[-1]:
-        before.pop()
-        after.pop()
-    return max(sum(cell_len(letter) for letter, _ in rest) for rest in (before, after))
-
-
-def _letters(spans: Row) -> list[Span]:
-    return [(letter, ink) for text, ink in spans for letter in text]

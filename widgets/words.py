@@ -9,7 +9,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206
 
 
 def clean(text: str) -> str:
-    """Foreign text made harmless: tabs become blanks; what could steer the terminal or turn the line is shown as `·`."""
+    """Foreign text made harmless: tabs become blanks; what could steer the terminal or turn the line becomes `·`."""
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub("·", text.replace("\t", "    "))
