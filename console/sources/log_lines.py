@@ -145,10 +145,8 @@ def _recorded_time(record: Mapping[str, Any], now: datetime) -> datetime | None:
         if isinstance(said, bool) or said is None:
             continue
         if isinstance(said, int | float):
-            seconds = float(said)
-            while seconds > 1e11:  # milliseconds, microseconds, nanoseconds
-                seconds /= 1000
-            return datetime.fromtimestamp(seconds, UTC)
+            scale = next((scale for scale in (1, 1e3, 1e6, 1e9) if said / scale < 1e11), 1)  # s, ms, µs, ns
+            return datetime.fromtimestamp(said / scale, UTC)
         return _written_time(str(said)[:_HEAD], now)
     return None
 

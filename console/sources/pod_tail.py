@@ -20,6 +20,7 @@ REMEMBERED = 2_000
 COMPARED = 50
 MOST_HELD_BACK = 20_000
 GIVE_UP_AFTER = 2.0
+SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
 SUPERVISE_EVERY = 0.5
 LEFT_AFTER = 10.0
@@ -113,6 +114,7 @@ class PodTail:
         self._clock = clock
         self._since = since
         self._ended = threading.Event()
+        self._wake = threading.Event()
         self._lock = threading.Lock()
         self._lines = Rejoined(self._give, self._say_interrupted)
         self._thread = threading.Thread(target=self._run, name=f"log-{pod}", daemon=True)
@@ -124,10 +126,12 @@ class PodTail:
     def leave(self) -> None:
         """The pod is gone: read what its stream still gives, and open none again."""
         self.left_at = self.left_at or time.monotonic()
+        self._wake.set()
 
     def stop(self) -> None:
         """End at the next piece; a read that waits is left alone."""
         self._ended.set()
+        self._wake.set()
 
     def settle(self) -> None:
         """Pass on lines that were held back too long."""
@@ -142,8 +146,8 @@ class PodTail:
         return self.left_at is not None and time.monotonic() - self.left_at > LEFT_AFTER
 
     def _run(self) -> None:
-        pause = 0.5
-        while not self._ended.is_set():
+        pause = SHORTEST_PAUSE
+        while self._goes_on():
             began = time.monotonic()
             try:
                 self._follow()
@@ -153,10 +157,12 @@ class PodTail:
             except Exception as error:  # the edge of the task: it becomes the origin's error
                 log.exception("log of pod %s", self.pod)
                 self.error = f"log of pod {self.pod}: {type(error).__name__}: {error}"
-            if self.left_at is not None:
-                return
-            pause = 0.5 if time.monotonic() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
-            self._ended.wait(pause)
+            pause = SHORTEST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            if self._goes_on():
+                self._wake.wait(pause)
+
+    def _goes_on(self) -> bool:
+        return self.left_at is None and not self._ended.is_set()
 
     def _follow(self) -> None:
         """Read one stream to its end."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.core.readings import SessionCensus
@@ -228,6 +228,7 @@ def _key(number: int) -> bytes:
     return b"hakgal:tenant:t0:session:%d" % number
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=400), st.integers(1, 50))
 def test_a_key_that_scan_gives_again_counts_once(numbers: list[int], page: int) -> None:
     tally = Tally(SHAPE)
