@@ -142,7 +142,11 @@ class _Secrets:
 
     def complain(self, what: str) -> None:
         if self._missing:
-            where = f"in {self.path} or in the environment" if self.path else "in the environment or in a secrets file"
+            where = (
+                f"in {self.path} or in the environment"
+                if self.path
+                else "in the environment, or in a secrets file as runbooks/README.md says"
+            )
             raise MissingSecret(f"{what}: {', '.join(self._missing)} not set; set {_them(self._missing)} {where}")
 
 

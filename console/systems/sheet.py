@@ -292,9 +292,9 @@ class Table:
             return example
         try:
             parts = urlsplit(url)
-            good = parts.scheme in schemes and bool(parts.hostname) and (parts.port is not None or schemes[0] != "tcp")
-            if parts.scheme == "tcp" and parts.port is None:
-                good = False
+            good = (
+                parts.scheme in schemes and bool(parts.hostname) and (parts.port is not None or parts.scheme != "tcp")
+            )
         except ValueError:
             good = False
         if not good:
