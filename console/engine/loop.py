@@ -234,12 +234,11 @@ class Loop:
         self._publish(picture)
 
     def _deployed(self, now: datetime) -> Deployed | None:
-        if self.sources.kubernetes is None:
+        """What is deployed; None until the cluster has been read, so that the pane says why it has not been."""
+        cluster = self.sources.reading(self.sources.kubernetes).value
+        if cluster is None:
             return None
-        cluster = self.sources.kubernetes.reading.value
-        good = None
-        if cluster is not None and cluster.workloads:
-            good = self._watchfulness.good(cluster.workloads[0])
+        good = self._watchfulness.good(cluster.workloads[0]) if cluster.workloads else None
         return deployed(
             cluster,
             self._environment.target,
