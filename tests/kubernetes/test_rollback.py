@@ -338,7 +338,7 @@ def test_what_the_controller_said_of_the_version_before_does_not_end_it(world: W
     def act(handler: Any, request: Request) -> None:
         live = json.loads(handler.forward(request).read())
         live["status"]["observedGeneration"] = live["metadata"]["generation"]
-        live["status"]["conditions"] = [word]
+        live["status"] |= {"conditions": [word], "updatedReplicas": 1}
         handler.give(200, json.dumps(live).encode(), "application/json", {})
 
     rule = world.proxy.rule(lambda request: request.method == "GET" and request.path.endswith(NAME), act, times=3)
