@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from console.systems.secrets import RedisAccess
 from console.walkthrough.read import read_runbook
 from console.walkthrough.run import block_environment, run_block, syntax_fault
 from console.walkthrough.variables import VARIABLES
-from tests.conftest import RedisServer, program, start_redis
+from tests.conftest import RedisServer, free_port, program, start_redis
 
 ACCESS = RedisAccess("10.0.0.1", 6379, "default", "hunter22", True, 0, timedelta(seconds=1))
 CHANGES = re.compile(r"\b(set image|set env .*-\"|DEL|delete|apply|scale|patch)\b")
@@ -108,6 +109,13 @@ def test_the_redis_blocks_run_against_a_real_redis(system: System, staging: Envi
 def run_redis_blocks(system: System, staging: Environment, server: RedisServer, folder: Path) -> None:
     access = RedisAccess("127.0.0.1", server.port, "default", "hunter22-of-redis", False, 0, timedelta(seconds=1))
     environ = block_environment(system, staging, access, os.environ)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"AUTH hunter22-of-redis\r\n")
+        for number in range(37):
+            connection.sendall(f"SET hakgal:tenant:acme:session:{number} x EX 3600\r\n".encode())
+        connection.sendall(b"SET hakgal:tenant:stray x\r\nQUIT\r\n")
+        while connection.recv(4096):
+            continue
     ran = 0
     said: list[str] = []
     for path, block in all_blocks(system, environ):
@@ -119,7 +127,37 @@ def run_redis_blocks(system: System, staging: Environment, server: RedisServer, 
     everything = "\n".join(said)
     assert ran >= 9 and "PONG" in everything and "used_memory_human" in everything
     assert "hunter22" not in everything
-    assert not any(line.startswith("(error)") for line in said)
+    assert "37 sessions" in said
+    assert "hakgal:tenant:stray" in said and "1 of 38 keys do not follow the scheme" in said
+    assert not any(line.startswith(("(error)", "ERR", "Unrecognized", "bash:", "/dev/fd")) for line in said)
+
+
+def test_a_redis_that_does_not_answer_is_never_counted_as_empty(
+    system: System, staging: Environment, tmp_path: Path
+) -> None:
+    program("redis-cli", "valkey-cli")
+    access = RedisAccess("127.0.0.1", free_port(), None, None, False, 0, timedelta(seconds=1))
+    environ = block_environment(system, staging, access, os.environ)
+    counting = next(block for _path, block in all_blocks(system, environ) if 'echo "$found sessions"' in block.text)
+    said: list[str] = []
+    result = run_block(counting.text, environ=environ, cwd=tmp_path, on_line=said.append, cancel=threading.Event())
+    assert result.exit_code == 1
+    assert "Could not connect" in said[0] and not any("sessions" in line for line in said)
+
+
+def test_a_cluster_that_refuses_is_never_said_to_have_nothing(
+    system: System, staging: Environment, tmp_path: Path
+) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("#!/bin/sh\necho 'Forbidden: you may not' >&2\nexit 1\n")
+    kubectl.chmod(0o755)
+    environ = block_environment(system, staging, ACCESS, {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    for path, block in all_blocks(system, environ):
+        if "kubectl" not in block.text or block.blocked:
+            continue
+        said: list[str] = []
+        run_block(block.text, environ=environ, cwd=tmp_path, on_line=said.append, cancel=threading.Event())
+        assert set(said) == {"Forbidden: you may not"}, (path, block.line)
 
 
 def test_a_missing_program_is_said_clearly(system: System, staging: Environment, tmp_path: Path) -> None:
