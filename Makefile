@@ -32,3 +32,6 @@ $(READY): pyproject.toml
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+picture: $(READY)
+	$(VENV)/bin/python -m tests.picture
