@@ -35,12 +35,15 @@ class Controller(Protocol):
 
 
 class Manager:
-    """Runs controllers in the event loop, in the order in which their keys came up."""
+    """Runs controllers in the event loop: of the keys that came up, those of the first controllers first.
+
+    ReplicaSets before Deployments, so that pods are deleted before a Deployment makes use of the room.
+    """
 
     def __init__(self, api: Api, controllers: Iterable[Controller]) -> None:
         self._store = api.store
         self._controllers = tuple(controllers)
-        self._queue: deque[tuple[Controller, Key]] = deque()
+        self._queues: dict[int, deque[Key]] = {id(controller): deque() for controller in self._controllers}
         self._queued: set[tuple[int, Key]] = set()
         self._failures: dict[tuple[int, Key], int] = {}
         self._timers: dict[tuple[int, Key], asyncio.TimerHandle] = {}
@@ -74,7 +77,7 @@ class Manager:
     def _add(self, controller: Controller, key: Key) -> None:
         if (id(controller), key) not in self._queued:
             self._queued.add((id(controller), key))
-            self._queue.append((controller, key))
+            self._queues[id(controller)].append(key)
             self._woken.set()
 
     def _add_later(self, controller: Controller, key: Key, seconds: float) -> None:
@@ -90,10 +93,12 @@ class Manager:
 
     async def _run(self) -> None:
         while True:
-            if not self._queue:
+            controller = next((each for each in self._controllers if self._queues[id(each)]), None)
+            if controller is None:
                 self._woken.clear()
                 await self._woken.wait()
-            controller, key = self._queue.popleft()
+                continue
+            key = self._queues[id(controller)].popleft()
             self._queued.discard((id(controller), key))
             self._reconcile(controller, key)
             await asyncio.sleep(0)

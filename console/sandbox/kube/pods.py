@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -138,6 +139,7 @@ class PodWorker:
             await self._deleted.wait()
             await self._end()
         except asyncio.CancelledError:
+            self._deleted.set()
             await self._stop_all(0.0)
             raise
         except Exception:
@@ -227,7 +229,16 @@ class PodWorker:
         state.image = container["image"]
         env = environment(self._api, self._pod, container)
         output = ContainerLog(self._api.clock)
-        run = await self._runtime.start(clone(self._pod), clone(container), env, output, state.restarts)
+        starting = asyncio.ensure_future(
+            self._runtime.start(clone(self._pod), clone(container), env, output, state.restarts)
+        )
+        try:
+            run = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Deleted while it started: what has come up by then must not be left behind.
+            with suppress(Exception):
+                await (await starting).stop(0.0)
+            raise
         if state.log is not None:
             state.previous_log = state.log
         state.log, state.run = output, run

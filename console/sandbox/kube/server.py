@@ -79,8 +79,8 @@ class KubeServer:
             self.api,
             (
                 NamespaceController(self.api),
-                DeploymentController(self.api),
                 ReplicaSetController(self.api),
+                DeploymentController(self.api),
                 EndpointsController(self.api),
                 AutoscalerController(self.api),
                 GarbageCollector(self.api),
