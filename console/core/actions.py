@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from console.core.states import Outcome as Outcome
+
 if TYPE_CHECKING:
     from console.core.picture import Picture
 
@@ -51,16 +53,6 @@ class Action:
     where: tuple[str, ...] = ("dashboard",)
     footer: int = 0
     disabled_reason: Callable[[Picture], str | None] = field(default=always)
-
-
-class Outcome(Enum):
-    """How an operation stands. UNKNOWN: it was interrupted and the world must be looked at."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    REFUSED = "refused"
-    UNKNOWN = "unknown, verify"
 
 
 @dataclass(frozen=True, slots=True)

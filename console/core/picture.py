@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
 from pathlib import Path
 
 from console.core.actions import Operation
 from console.core.bypass import Grant
 from console.core.readings import ClusterState, Health, LogCounts, Reading, RedisStats, SessionCensus
-from console.core.system import Severity, Tone
+from console.core.states import AlertState as AlertState
+from console.core.states import Severity, Tone
+from console.core.states import SourceState as SourceState
 from console.core.verdicts import Verdict
-
-
-class SourceState(Enum):
-    """One vocabulary of source health: the word beside the dot."""
-
-    READING = "reading"
-    LIVE = "live"
-    STALE = "stale"
-    FAILED = "failed"
-    ABSENT = "not configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +57,6 @@ class Deployed:
     versions: tuple[VersionShare, ...]
     good: str | None
     good_at: datetime | None
-
-
-class AlertState(Enum):
-    """NODATA and ERROR are not quiet: the rule is flying blind and says so."""
-
-    FIRING = "firing"
-    PENDING = "pending"
-    NODATA = "no data"
-    ERROR = "error"
-    QUIET = "quiet"
 
 
 @dataclass(frozen=True, slots=True)

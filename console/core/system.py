@@ -8,24 +8,9 @@ from enum import Enum
 from pathlib import Path
 
 from console.core.conditions import Condition
+from console.core.states import Severity as Severity
+from console.core.states import Tone as Tone
 from console.core.units import Unit
-
-
-class Tone(Enum):
-    """How carefully an environment is to be touched; the header says the word in the theme's colour."""
-
-    PRODUCTION = "production"
-    STAGING = "staging"
-    SANDBOX = "sandbox"
-
-
-class Severity(Enum):
-    """P0 page at once … P3 note. Source: the escalation table of the KNHK guide."""
-
-    P0 = 0
-    P1 = 1
-    P2 = 2
-    P3 = 3
 
 
 @dataclass(frozen=True, slots=True)
