@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from console.core.system import Environment, System
+from console.core.system import Environment, System, Tone
 from console.systems.catalog import UnknownSystem, find_systems, resolve_system
 from console.systems.loader import BrokenFile, load_system
 from console.systems.places import last_used, remember_used
@@ -96,8 +96,12 @@ def resolve_system_quietly(name_or_path: str) -> str:
 
 
 def must_choose(arguments: argparse.Namespace) -> Choice:
-    """Like choose, for commands that cannot ask. Raises Unclear with what can be typed."""
+    """Like choose; asks on a terminal, and elsewhere raises Unclear with what can be typed."""
     choice = choose(arguments)
+    if choice is None and sys.stdin.isatty() and sys.stdout.isatty():
+        choice = pick(arguments.system)
+        if choice is None:
+            raise Unclear("nothing was picked")
     if choice is None:
         if arguments.system is not None:
             known = ", ".join(entry.name for entry in load(arguments.system).environments)
@@ -113,3 +117,27 @@ def remember(choice: Choice) -> None:
         remember_used(str(choice.system.path), choice.environment.name)
     except OSError as error:
         print(f"the choice is not remembered: {error}", file=sys.stderr)
+
+
+def pick(system: str | None, *, ascii_only: bool = False) -> Choice | None:
+    """Ask which system and environment; None where the person leaves. Raises Unclear where there is nothing to pick."""
+    from screens.picker import Entry, PickerApp, entries_of
+
+    if system is not None:
+        entries = entries_of([load(system)])
+    else:
+        entries = []
+        for found in find_systems():
+            try:
+                entries += entries_of([load(str(found.path))])
+            except Unclear as error:
+                first = str(error).splitlines()[0]
+                entries.append(Entry(str(found.path), found.name, "", "", Tone.STAGING, fault=first))
+    if not entries:
+        raise Unclear("no system is installed; `hakgal-console sandbox` opens a practice world")
+    picked = PickerApp(entries, ascii_only=ascii_only).run()
+    if picked is None:
+        return None
+    loaded = load(picked.path)
+    environment = loaded.environment(picked.environment)
+    return None if environment is None else Choice(loaded, environment)

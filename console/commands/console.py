@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from console.commands.choosing import Choice, Unclear, add_read_only, choose, load, remember
-from console.core.system import Tone
+from console.actions.table import actions_of
+from console.commands.choosing import Choice, Unclear, add_read_only, choose, pick, remember
 from console.engine.engine import Engine
-from console.systems.catalog import find_systems
 from console.systems.places import state_dir
+from console.systems.settings import BrokenSettings, read_settings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -38,38 +38,24 @@ def run(arguments: argparse.Namespace) -> int:
 SWITCH = -1
 
 
-def pick(system: str | None, *, ascii_only: bool) -> Choice | None:
-    """Ask which system and environment; None where the person leaves. Raises Unclear where there is nothing to pick."""
-    from screens.picker import Entry, PickerApp, entries_of
-
-    if system is not None:
-        entries = entries_of([load(system)])
-    else:
-        entries = []
-        for found in find_systems():
-            try:
-                entries += entries_of([load(str(found.path))])
-            except Unclear as error:
-                first = str(error).splitlines()[0]
-                entries.append(Entry(str(found.path), found.name, "", "", Tone.STAGING, fault=first))
-    if not entries:
-        raise Unclear("no system is installed; `hakgal-console sandbox` opens a practice world")
-    picked = PickerApp(entries, ascii_only=ascii_only).run()
-    if picked is None:
-        return None
-    loaded = load(picked.path)
-    environment = loaded.environment(picked.environment)
-    return None if environment is None else Choice(loaded, environment)
-
-
 def open_console(choice: Choice, *, read_only: bool, ascii_only: bool) -> int:
     """Run the console; returns the exit code, or SWITCH where the person asked for another environment."""
     from console.app import ConsoleApp
 
+    try:
+        settings = read_settings({action.id: action.key for action in actions_of("dashboard")})
+    except BrokenSettings as error:
+        raise Unclear(str(error)) from error
     if choice.environment.faults is None:
         remember(choice)
     engine = Engine(choice.system, choice.environment, folder=state_dir(choice.system.name), read_only=read_only)
-    app = ConsoleApp(engine, ascii_only=ascii_only)
+    app = ConsoleApp(
+        engine,
+        theme=settings.theme,
+        ascii_only=ascii_only or settings.ascii,
+        mouse=settings.mouse,
+        keys=settings.keys,
+    )
     try:
         app.run()
     finally:
