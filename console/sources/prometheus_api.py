@@ -120,7 +120,6 @@ class PrometheusApi:
                 data=parameters if long else None,
                 auth=self._connect.auth,
                 timeout=(CONNECT, READ),
-                allow_redirects=False,
                 stream=True,
             ) as answer:
                 body = read_body(answer.raw, deadline=time.monotonic() + _WHOLE, most=_MOST)

@@ -180,4 +180,5 @@ class ScrapeSource:
         """Until the next round or grid point, whichever is first."""
         now = to_ms(self._clock())
         points = [window.newest_point(now) + window.step for window in self._windows]
-        return max(min([self._next_round, *points]) - now, 1) * _MS
+        # Never longer than the interval: a clock that was set back is noticed by reading.
+        return min(max(min([self._next_round, *points]) - now, 1), self._interval) * _MS

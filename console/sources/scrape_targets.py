@@ -131,7 +131,9 @@ class TargetList:
             return self.error
         if self._target.discovery:
             return f"scrape: {self._target.discovery} lists no targets"
-        return "scrape: no pod is ready" if self._target.pod_port is not None else "scrape: no target is configured"
+        return (
+            "scrape: no ready pod is known" if self._target.pod_port is not None else "scrape: no target is configured"
+        )
 
     def _read(self, place: str) -> bytes:
         if place.startswith(("http://", "https://")):

@@ -472,8 +472,14 @@ def test_a_dead_server_is_left_alone_for_a_growing_while_and_asked_again_on_requ
         web.answer = lambda path: matrix(dict.fromkeys(grid(path), "1"))
         prometheus.refresh()
         assert prometheus.attempt().error is None
-        clock.on(15)
-        assert prometheus.attempt().error is None
+        web.answer = lambda _path: answer(503, "")
+        for _ in range(2):
+            clock.on(15)
+            before = len(web.asked)
+            error = prometheus.attempt().error
+            assert len(web.asked) == before + 1
+            assert error is not None
+            assert "tried again" not in error, "the count of failures began anew"
 
 
 def test_refused_queries_do_not_open_the_breaker() -> None:
@@ -521,3 +527,17 @@ def test_it_reads_by_itself_soon_after_every_grid_point() -> None:
         assert three.wait(10)
         prometheus.stop()
         assert points[-1] > points[0]
+
+
+def test_the_check_follows_no_redirect_with_its_token() -> None:
+    with serve(lambda _path: answer(200, "{}")) as other:
+
+        def to_other(path: str) -> Answer:
+            if "buildinfo" in path:
+                return answer(200, json.dumps({"status": "success", "data": {"version": "2.42.0"}}))
+            return answer(307, "", Location=f"{other.url}{path}")
+
+        with serve(to_other) as web:
+            with pytest.raises(SourceError, match=f"prometheus {web.address}: query answered HTTP Status Code 307"):
+                source(web.url, clock=Hands(), token="s3cret").check()
+            assert other.asked == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -246,7 +248,7 @@ def test_ready_pods_are_scraped_and_others_are_not() -> None:
 
 def test_no_ready_pod_is_a_failure_and_not_zero() -> None:
     scraped = source(target(pod_port=1), metric("a", "sum(a) or vector(0)"), clock=Hands(), pods=list)
-    assert scraped.attempt().error == "scrape: no pod is ready"
+    assert scraped.attempt().error == "scrape: no ready pod is known"
     assert scraped.reading.value is None
 
 
@@ -402,3 +404,10 @@ def test_the_answer_decides_the_format(tmp_path: Path) -> None:
     at = Hands().at.timestamp()
     with serve_text(f"a 3 {at}\n# EOF\n", kind) as web:
         assert newest(source(target(f"{web.url}/metrics"), metric("a", "a"), clock=Hands()), "a") == 3
+
+
+def test_nothing_heavy_is_imported_before_the_first_read() -> None:
+    heavy = "{'requests', 'urllib3', 'promql_parser', 'prometheus_api_client', 'http.client'}"
+    code = f"import sys, console.sources.scrape, console.sources.prometheus; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30)
+    assert shown.stdout == "[]\n"

@@ -102,6 +102,9 @@ def make(seed: int = 7) -> list[Made]:
     made.append(series("slow_total", [(time, float(index // 40)) for index, time in enumerate(exact)], job="x"))
     made.append(series("born_total", counter(chance, [t for t in exact if t > START + LENGTH // 2], resets=0), job="x"))
     made.append(series("odd_total", [(t, math.nan if i % 17 == 3 else float(i)) for i, t in enumerate(exact)], job="x"))
+    # counts that do not grow with their bounds, one bound written twice, and one that is none
+    bounds = ("0.1", "1", "1.0", "10", "+Inf", "other")
+    made.extend(series("skewed_bucket", gauge(chance, exact), le=bound, job="x") for bound in bounds)
     made.append(series("once_value", [(exact[100], 5.0)], job="x"))
     return made
 
