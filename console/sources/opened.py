@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
 from console.sources.log_stream import Assembler
@@ -29,7 +30,8 @@ class OpenFile:
 
     It is known by its first and by the last bytes read of it (512 each): before and with every read both are compared,
     so that a file cut and written anew is noticed even when it is as long as before. Raises OSError where it cannot be
-    opened or is no regular file. lines: takes what is read.
+    opened or is no regular file. lines: takes what is read. read_at: the file's own last change, nanoseconds since the
+    epoch, as of the last read.
     """
 
     def __init__(self, path: Path, lines: Assembler) -> None:
@@ -47,6 +49,7 @@ class OpenFile:
         self._seen: tuple[int, int] | None = None
         self._largest = 0
         self._changed = time.monotonic()
+        self.read_at = state.st_mtime_ns
 
     def close(self) -> None:
         """Close it; closing twice does nothing."""
@@ -69,10 +72,15 @@ class OpenFile:
         """Seconds since bytes were last read from it."""
         return time.monotonic() - self._changed
 
-    @property
-    def fingerprint(self) -> tuple[int, int, bytes]:
-        """What tells it from another file, also from one that got its inode number later."""
-        return (*self.identity, os.pread(self._fd, HEAD, 0))
+    def head(self) -> bytes:
+        """How the file begins now."""
+        return os.pread(self._fd, HEAD, 0)
+
+    def kept(self) -> OpenFile:
+        """The same file, open for longer than this one."""
+        twin = copy(self)
+        twin._fd = os.dup(self._fd)
+        return twin
 
     def start_at_end(self, most: int) -> bytes:
         """Go to the end; gives the last `most` bytes from the beginning of a line on."""
@@ -107,9 +115,10 @@ class OpenFile:
             raise Overwritten(self._largest - self.position)
         self._largest = max(self._largest, state.st_size)
         data = os.pread(self._fd, len(self._last) + BLOCK, self.position - len(self._last))
-        if not data.startswith(self._last):
+        if not data.startswith(self._last if self.position else self._head):
             raise Overwritten(self._largest - self.position)
         fresh = data[len(self._last) :]
+        self.read_at = state.st_mtime_ns
         if not fresh:
             self._seen = key
             return b""
@@ -120,7 +129,7 @@ class OpenFile:
 
     def _head_is_same(self) -> bool:
         """Whether the file still begins as it did; takes in what has been added to a short beginning."""
-        head = os.pread(self._fd, HEAD, 0)
+        head = self.head()
         if not head.startswith(self._head):
             return False
         self._head = head
@@ -128,7 +137,7 @@ class OpenFile:
 
     def continues(self, other: OpenFile) -> bool:
         """Whether this is a copy of what `other` held: the same beginning, and the same bytes where it was read to."""
-        if os.fstat(self._fd).st_size < other.position or other.position == 0:
+        if os.fstat(self._fd).st_size < other.position or not other._head:
             return False
         length = len(other._last)
         return (

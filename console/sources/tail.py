@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from console.sources.log_stream import Assembler, Sink, at, marker
 from console.sources.opened import OpenFile, Overwritten
+from console.sources.rotated import RotatedFiles
 
 TAIL_BYTES = 262_144
 TAIL_LINES = 1_000
@@ -21,7 +18,6 @@ GONE_AFTER = 1.0
 DRAIN_FOR = 30.0
 FINISH_AFTER = 2.0
 MOST_DRAINING = 8
-_ROTATED_NAME = re.compile(r"[.\-_]\d[\dTZ.:_\-]*$")
 
 
 class FileTail:
@@ -40,8 +36,9 @@ class FileTail:
         self._clock = clock
         self._file: OpenFile | None = None
         self._draining: list[OpenFile] = []
-        self._read_before: deque[tuple[int, int, bytes]] = deque(maxlen=64)
+        self._rotated = RotatedFiles(path, origin, sink)
         self._was_absent = False
+        self._was_rotated = False
         self._gone_since: float | None = None
         self._said_gone = False
         self._polled = time.monotonic()
@@ -57,6 +54,7 @@ class FileTail:
         if self._file is None:
             self._open()
         if self._file is not None:
+            self._look_for_copies(self._file)
             read += self._read(self._file)
             read += self._look_at_name(self._file)
         self._polled = time.monotonic()
@@ -85,8 +83,10 @@ class FileTail:
             return
         self.error = ""
         self._file = file
+        self._rotated.has_changed()
         self._gone_since = None
         if not self._was_absent:
+            self._rotated.remember_all()
             self._sink_tail(file)
         elif self._said_gone:
             self._mark(f"is back at {at(self._clock)}, read from its start")
@@ -121,11 +121,14 @@ class FileTail:
         return read
 
     def _restart(self, file: OpenFile, found: Overwritten) -> None:
-        """The file was cut or written anew in place: what was not yet read may stand in a copy of it."""
-        copy = self._read_rest_of_copy(file)
+        """The file was cut or written anew in place: what was not yet read may stand in copies of it."""
+        copies, is_joined = self._read_copies(file)
+        self._was_rotated = True
         file.lines.finish()
-        if copy is not None:
-            lost = f"nothing lost up to its copy {copy}"
+        if is_joined:
+            lost = (
+                "nothing lost up to its copy" if copies == 1 else f"nothing lost up to the last of its {copies} copies"
+            )
         elif found.unread > 0:
             lost = f"{found.unread:,} bytes or more lost"
         else:
@@ -133,23 +136,46 @@ class FileTail:
         self._mark(f"was truncated at {at(self._clock)}, {lost}")
         file.start_over()
 
-    def _read_rest_of_copy(self, file: OpenFile) -> str | None:
-        """Read what a copy of the file (copytruncate makes one) holds beyond what was read; gives the copy's name."""
-        for path, _ in reversed(tuple(self._rotated())):
-            try:
-                copy = OpenFile(path, file.lines)
-            except OSError:
-                continue
-            try:
-                if copy.identity != file.identity and copy.continues(file):
-                    for data in copy.rest(file.position):
-                        file.lines.feed(data)
-                    return path.name
-            except OSError:
-                continue
-            finally:
-                copy.close()
-        return None
+    def _read_copies(self, file: OpenFile) -> tuple[int, bool]:
+        """Read what copies (copytruncate makes them) hold beyond what was read: (how many, whether they join on)."""
+        count, since = 0, file.read_at
+        copy = self._rotated.copy_of(file)
+        if copy is not None:
+            for data in copy.rest(file.position):
+                file.lines.feed(data)
+            self._rotated.remember(copy)
+            count, since = 1, copy.modified
+            copy.close()
+        for later in self._rotated.unread((file.identity, *self._draining_ones()), since):
+            file.lines.finish()
+            self._read_whole(later)
+            count += 1
+        return count, copy is not None
+
+    def _look_for_copies(self, file: OpenFile) -> None:
+        """Of a file that was empty when last looked at, a truncation does not show; a copy left behind does."""
+        if file.position > 0 or not self._rotated.has_changed():
+            return
+        count = 0
+        for copy in self._rotated.unread((file.identity, *self._draining_ones()), file.read_at):
+            ours, theirs = file.head(), copy.head()
+            is_same = bool(ours) and (ours.startswith(theirs) or theirs.startswith(ours))
+            if theirs and not is_same:
+                self._read_whole(copy)
+                count += 1
+        if count:
+            # where no file is left that was rotated away earlier, some of these may have been deleted with it
+            is_swept = self._was_rotated and self._rotated.are_only(count)
+            lost = "lines in between may be lost" if is_swept else _nothing_lost(count)
+            self._mark(f"was truncated at {at(self._clock)}, {lost}")
+
+    def _read_whole(self, file: OpenFile) -> None:
+        self._read(file, most=1 << 62)
+        file.lines.finish()
+        self._rotated.remember(file)
+
+    def _draining_ones(self) -> tuple[tuple[int, int], ...]:
+        return tuple(file.identity for file in self._draining)
 
     # rotation
 
@@ -187,7 +213,7 @@ class FileTail:
     def _change_over(self, file: OpenFile) -> int:
         """Read the old file to its end, whatever came and went in between, and open the new one."""
         read = self._read(file, most=1 << 62)
-        self._remember(file)
+        self._rotated.remember(file)
         between, may_be_lost = self._read_between(file)
         try:
             fresh = OpenFile(self._path, Assembler(self._origin, self._sink))
@@ -196,6 +222,7 @@ class FileTail:
         if fresh.identity == file.identity:
             fresh.close()
             return read
+        self._was_rotated = True
         self._draining.append(file)
         while len(self._draining) > MOST_DRAINING:
             self._end_draining(self._draining.pop(0))
@@ -214,46 +241,16 @@ class FileTail:
 
     def _read_between(self, old: OpenFile) -> tuple[int, bool]:
         """Read files that were created and rotated away since the last look: (how many, whether more may be gone)."""
+        try:
+            state = self._path.stat()
+            current = (state.st_dev, state.st_ino)
+        except OSError:
+            current = old.identity
         count = 0
-        try:
-            current = self._path.stat().st_ino
-        except OSError:
-            current = -1
-        draining = [file.identity for file in self._draining]
-        for path, state in self._rotated():
-            if state.st_mtime_ns < old.modified or state.st_ino == current:
-                continue
-            try:
-                file = OpenFile(path, Assembler(self._origin, self._sink))
-            except OSError:
-                continue
-            known = (old.identity, *draining)
-            if file.identity not in known and file.fingerprint not in self._read_before:
-                self._read(file, most=1 << 62)
-                file.lines.finish()
-                self._remember(file)
-                count += 1
-            file.close()
+        for file in self._rotated.unread((old.identity, current, *self._draining_ones()), old.modified):
+            self._read_whole(file)
+            count += 1
         return count, count > 0 and old.is_unlinked
-
-    def _remember(self, file: OpenFile) -> None:
-        self._read_before.append(file.fingerprint)
-
-    def _rotated(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """Files beside this one that carry its name and a number or date, oldest change first."""
-        found: list[tuple[int, Path, os.stat_result]] = []
-        try:
-            for entry in os.scandir(self._path.parent):
-                rest = entry.name.removeprefix(self._path.name)
-                if rest == entry.name or not _ROTATED_NAME.fullmatch(rest):
-                    continue
-                state = entry.stat()
-                if stat.S_ISREG(state.st_mode):
-                    found.append((state.st_mtime_ns, Path(entry.path), state))
-        except OSError:
-            pass
-        for _, path, state in sorted(found, key=lambda entry: entry[:2]):
-            yield path, state
 
     def _drain(self) -> int:
         """Read rotated files on for a while: their writer may not have opened the new one yet."""
@@ -273,3 +270,7 @@ class FileTail:
 
     def _mark(self, what: str) -> None:
         self._sink.mark(self._origin, marker(f"{self._origin} {what}"))
+
+
+def _nothing_lost(copies: int) -> str:
+    return "nothing lost up to its copy" if copies == 1 else f"nothing lost up to the last of its {copies} copies"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import threading
 import time
@@ -52,6 +53,11 @@ class Followed:
     def until(self, *texts: str) -> None:
         """Wait until the log's own lines are exactly these."""
         wait_until(lambda: self.texts == list(texts), within=8, what=f"{texts} being read (there is {self.texts[-5:]})")
+
+    def until_looked_at(self) -> None:
+        """Wait until the source has looked at its files once more."""
+        before = self.source.reading.taken_at
+        wait_until(lambda: self.source.reading.taken_at != before)
 
     def is_ready(self) -> bool:
         return self.source.reading.taken_at is not None
@@ -297,7 +303,7 @@ def test_copytruncate_reads_the_rest_from_the_copy(path: Path) -> None:
         wait_until(lambda: log.texts[-1] == "after")
         assert log.texts[50:] == ["not yet seen", "nor this", "after"]
         (marker,) = log.markers
-        assert marker.endswith(", nothing lost up to its copy hak_gal.log.1 ──")
+        assert marker.endswith(", nothing lost up to its copy ──")
 
 
 @pytest.mark.parametrize("longer", [0, 1_000], ids=["as long", "longer"])
@@ -324,6 +330,42 @@ def test_a_writer_that_keeps_its_place_after_a_truncation_leaves_no_row_of_nothi
         writer.write("on\n")  # at its old offset: the file begins with a hole
         wait_until(lambda: log.texts[-1] == "on")
         assert len(log.texts) == 2
+
+
+@pytest.mark.parametrize("keep", [1, 99], ids=["keeping one", "keeping all"])
+@pytest.mark.parametrize("how", ["rename", "copytruncate", "mixed"])
+def test_a_random_history_loses_nothing_unmarked(path: Path, how: str, keep: int) -> None:
+    """Written, rotated and swept at random and at full speed: every line is read once, or a marker says otherwise."""
+    chance = random.Random(f"{how} {keep}")
+    write(path, "")
+    with following(path) as log:
+        number, writer = 0, path.open("a", buffering=1)
+        for turn in range(1, 31):
+            for _ in range(chance.randint(0, 200)):
+                writer.write(f"{number} {'x' * chance.randint(0, 60)}\n")
+                number += 1
+            if chance.random() < 0.3:
+                log.until_looked_at()
+            for older in range(turn, 0, -1):
+                if (name := path.with_name(f"hak_gal.log.{older}")).exists():
+                    name.rename(path.with_name(f"hak_gal.log.{older + 1}"))
+            if (chance.choice(["rename", "copytruncate"]) if how == "mixed" else how) == "rename":
+                path.rename(path.with_name("hak_gal.log.1"))
+                writer.write(f"{number} late\n")
+                number += 1
+                writer.close()
+                writer = path.open("a", buffering=1)
+            else:
+                shutil.copy(path, path.with_name("hak_gal.log.1"))
+                os.truncate(path, 0)
+            path.with_name(f"hak_gal.log.{keep + 1}").unlink(missing_ok=True)
+        writer.write(f"{number} last\n")
+        writer.close()
+        wait_until(lambda: f"{number} last" in log.texts)
+        read = [int(text.split()[0]) for text in log.texts if text]
+        assert len(read) == len(set(read))
+        if keep == 99 or not any("lost" in marker and "nothing" not in marker for marker in log.markers):
+            assert sorted(read) == list(range(number + 1))
 
 
 # removal
