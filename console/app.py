@@ -18,7 +18,6 @@ if os.environ.get("SSH_CONNECTION"):
 import asyncio
 import signal
 import threading
-import traceback
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -29,12 +28,12 @@ from textual.message import Message
 from textual.screen import Screen
 
 from console.actions.table import action as action_of
-from console.core.actions import Outcome, Refused
-from console.core.picture import Alert, Picture
-from console.systems.places import state_dir
+from console.core.actions import Refused
+from console.core.states import Outcome
 from screens.base import Place
 from screens.dashboard import Dashboard
 from screens.delta import Shown
+from screens.leftovers import crash_sentence, write_screen
 from screens.terminal import ConsoleDriver, restore_now
 from screens.theme import TEXTUAL_THEMES, look_for
 from screens.too_small import LEAST, TooSmall
@@ -43,6 +42,7 @@ from widgets.vocabulary import Ink
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from console.core.picture import Alert, Picture
     from console.engine.desk import Desk
 
 # What an action opens: `open_<name>(console)`, and `open_runbook(console, path)`; imported when first asked for.
@@ -91,7 +91,9 @@ class LogsArrived(Message):
 class ConsoleApp(App[str]):
     """Shows what the desk knows and asks it for what the keys say.
 
-    desk: the engine; it is started after the first paint and stopped on SIGHUP and SIGTERM. keys: keys by action id, in
+    desk: the engine; it is started after the first paint and stopped on SIGHUP and SIGTERM. opening: makes the desk, in
+    a thread of its own after the first paint, where it is not there yet; what it raises ends the app and is raised by
+    `run`. naming: system and environment, as shown until then. keys: keys by action id, in
     Textual's spelling, where they differ from the table's. theme: `night`, `ansi` or `plain`; by default what suits the
     terminal. Returns `switch` where another environment is asked for.
     """
@@ -103,8 +105,10 @@ class ConsoleApp(App[str]):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Desk | None = None,
         *,
+        opening: Callable[[], Desk] | None = None,
+        naming: tuple[str, str] = ("", ""),
         clock: Callable[[], datetime] = utc_now,
         theme: str | None = None,
         ascii_only: bool = False,
@@ -115,11 +119,14 @@ class ConsoleApp(App[str]):
         environ = os.environ if environ is None else environ
         self.look = look_for(environ, theme=theme, ascii_only="yes" if ascii_only else "no")
         super().__init__(driver_class=ConsoleDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.desk = desk
+        self._desk = desk
+        self._opening = opening
+        self.failure: Exception | None = None
+        self.naming = naming if desk is None else (desk.picture.system, desk.picture.environment)
         self.keys = dict(keys or {})
         self.now = clock
         self._mouse_wanted = mouse
-        self._newest = desk.picture
+        self._newest: Picture | None = None if desk is None else desk.picture
         self._told = threading.Event()
         self._logged = threading.Event()
         self._leave: list[Callable[[], None]] = []
@@ -131,8 +138,20 @@ class ConsoleApp(App[str]):
         self.theme = textual_theme.name
 
     @property
+    def desk(self) -> Desk:
+        """The engine."""
+        assert self._desk is not None, "the desk is not open yet"
+        return self._desk
+
+    @property
+    def ready(self) -> bool:
+        """Whether the desk is open."""
+        return self._desk is not None
+
+    @property
     def picture(self) -> Picture:
         """The newest picture."""
+        assert self._newest is not None, "the desk is not open yet"
         return self._newest
 
     @property
@@ -150,19 +169,22 @@ class ConsoleApp(App[str]):
         """Run on the terminal; the mouse is left to the terminal unless it was asked for."""
         options.setdefault("mouse", self._mouse_wanted)
         try:
-            return super().run(*arguments, **options)
+            result = super().run(*arguments, **options)
         finally:
             if self._stopping is not None:
                 self._stopping.join(3.0)
+        if self.failure is not None:
+            raise self.failure
+        return result
 
     def on_mount(self) -> None:
         """Paint first, then begin to observe."""
-        picture = self.picture
         self.set_interval(1.0, self._tick, name="clock")
         if isinstance(self._driver, ConsoleDriver):
-            self._driver.set_title(f"{picture.system} {picture.environment.upper()}")
+            system, environment = self.naming
+            self._driver.set_title(f"{system} {environment.upper()}".strip() or self.title)
             self._mind_signals()
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self._begin if self.ready else self._open)
 
     def on_unmount(self) -> None:
         """Hear no more of the desk."""
@@ -209,6 +231,9 @@ class ConsoleApp(App[str]):
     def do(self, action: str) -> None:
         """Do the action of that id, or say why it cannot be done now. The screen that is seen is asked first."""
         entry = action_of(action)
+        if not self.ready and action != "quit":
+            self.say("the system is still being read")
+            return
         why = entry.disabled_reason(self.picture)
         if why is not None:
             self.say(f"{entry.title}: {why}")
@@ -277,13 +302,10 @@ class ConsoleApp(App[str]):
 
     def do_dump(self) -> None:
         """Write the screen as plain text into the state folder."""
-        text = "\n".join(strip.text.rstrip() for strip in self.screen._compositor.render_strips())
-        path = state_dir(self.desk.system.name) / f"screen-{self.now():%Y%m%dT%H%M%SZ}.txt"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text + "\n", encoding="utf-8")
+            path = write_screen(self.naming[0], self.screen._compositor.render_strips(), self.now())
         except OSError as error:
-            self.say(f"the screen could not be written to {path}: {error.strerror}")
+            self.say(f"the screen could not be written: {error}")
         else:
             self.say(f"wrote {path}", Ink.OK)
 
@@ -305,17 +327,31 @@ class ConsoleApp(App[str]):
 
     def _fatal_error(self) -> None:
         # Textual would print the traceback with every local variable over the terminal.
-        said = traceback.format_exc()
-        try:
-            path = state_dir(self.desk.system.name) / f"crash-{self.now():%Y%m%dT%H%M%SZ}.txt"
-            path.write_text(said, encoding="utf-8")
-        except OSError as error:
-            where = f"its traceback could not be written: {error}"
-        else:
-            where = f"its traceback is in {path}"
-        sentence = f"hakgal-console ended on a bug of its own ({said.strip().splitlines()[-1]}); {where}"
-        self._exit_renderables.append(Text(sentence))
+        self._exit_renderables.append(Text(crash_sentence(self.naming[0] or "unknown", self.now())))
         self._close_messages_no_wait()
+
+    def _open(self) -> None:
+        threading.Thread(target=self._open_desk, name="opening", daemon=True).start()
+
+    def _open_desk(self) -> None:
+        assert self._opening is not None, "a desk, or what opens one, is needed"
+        try:
+            desk = self._opening()
+        except Exception as error:  # noqa: BLE001  (the edge of the thread: `run` raises it)
+            self.failure = error
+            self._from_thread(self.exit)
+            return
+        self._desk = desk
+        self._newest = desk.picture
+        self._from_thread(self._begin)
+
+    def _from_thread(self, call: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.call_later, call)
+
+    def _stop(self, reason: str) -> None:
+        if self._desk is not None:
+            self._desk.stop(reason)
 
     def _begin(self) -> None:
         self._leave += [self.desk.subscribe(self._pictured), self.desk.subscribe_logs(self._log_grew)]
@@ -339,7 +375,8 @@ class ConsoleApp(App[str]):
             self.screen.tick(self.now())
 
     def _may_leave(self) -> bool:
-        running = [entry for entry in self.picture.operations if entry.outcome is Outcome.RUNNING]
+        operations = self.picture.operations if self.ready else ()
+        running = [entry for entry in operations if entry.outcome is Outcome.RUNNING]
         if not running or self._warned:
             return True
         self._warned = True
@@ -358,7 +395,7 @@ class ConsoleApp(App[str]):
     def _leave_by(self, number: signal.Signals) -> None:
         if self._stopping is not None:
             return
-        self._stopping = threading.Thread(target=self.desk.stop, args=(f"{number.name} was received",), daemon=True)
+        self._stopping = threading.Thread(target=self._stop, args=(f"{number.name} was received",), daemon=True)
         self._stopping.start()
         last = threading.Timer(LAST_RESORT, self._end_hard, [number])
         last.daemon = True

@@ -13,12 +13,12 @@ from textual.widget import Widget
 
 from console.actions.table import actions_of, footer_of
 from console.core.actions import Action
-from console.core.picture import Alert, Picture
 from widgets.bypass_row import BypassRow
 from widgets.footer import Footer
 from widgets.vocabulary import Ink, Look
 
 if TYPE_CHECKING:
+    from console.core.picture import Alert, Picture
     from console.engine.desk import Desk
 
 Result = TypeVar("Result")
@@ -30,6 +30,11 @@ class Console(Protocol):
     desk: Desk
     look: Look
     keys: dict[str, str]
+    naming: tuple[str, str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the desk is open; before that there is no picture."""
 
     @property
     def picture(self) -> Picture:
@@ -104,7 +109,7 @@ class Place:
     def tick(self, now: datetime) -> None:
         """Hand the second to everything on this screen."""
         for row in self._all(BypassRow):
-            row.show(self.console.picture, now)
+            row.show(self.console.picture if self.console.ready else None, now)
         self.ticked(now)
 
     def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
@@ -130,11 +135,13 @@ class Place:
 
     def on_mount(self) -> None:
         """Show what is known."""
-        self.take(self.console.picture)
+        if self.console.ready:
+            self.take(self.console.picture)
 
     def on_screen_resume(self) -> None:
         """Catch up with what was missed while covered."""
-        self.take(self.console.picture)
+        if self.console.ready:
+            self.take(self.console.picture)
 
     def _all(self, kind: type[Found]) -> Iterator[Found]:
         return iter(cast(Widget, self).query(kind))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.containers import Container
 from textual.geometry import Size
 from textual.widget import Widget
 
-from console.core.picture import Picture
 from screens.base import ConsoleScreen
 from widgets.activity import ActivityPane
 from widgets.alerts import AlertsPane
@@ -22,6 +22,9 @@ from widgets.pane import ALONE, Edges, Pane
 from widgets.prompt import Prompt
 from widgets.redis import RedisPane
 from widgets.rollout import RolloutPane
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
 
 WIDE = 110
 ROOMY = 30
@@ -64,7 +67,7 @@ class Dashboard(ConsoleScreen):
     def body(self) -> Iterable[Widget]:
         """Header, panes."""
         look = self.console.look
-        self.header = Header(look)
+        self.header = Header(look, self.console.naming)
         self.clock = Clock(look)
         self.panes: dict[str, Pane] = {
             "rollout": RolloutPane(look, lambda: self.edges("rollout"), id="rollout"),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.widget import Widget
 
-from console.core.picture import Picture
 from screens.base import ConsoleDialog
 from widgets.bypass_row import BypassRow
 from widgets.pane import Strips
 from widgets.rows import EMPTY, Row, fit, row
 from widgets.vocabulary import Ink
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
 
 LEAST = (80, 24)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from console.core.actions import Outcome
-from console.core.picture import Picture, SourceState
+from console.core.states import Outcome, SourceState
 from widgets.pane import Face, Pane
 from widgets.rollout import operation_row
 from widgets.rows import EMPTY, Row, cell, row
 from widgets.states import placeholder
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
 
 _INKS = {
     SourceState.LIVE: Ink.OK,

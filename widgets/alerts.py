@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from console.core.picture import Alert, Alerts, AlertState, Picture
+from console.core.states import AlertState
 from widgets.pane import Face, Pane
 from widgets.rows import EMPTY, Row, cell, ends, inked, plain, row
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, plural, steps
+
+if TYPE_CHECKING:
+    from console.core.picture import Alert, Alerts, Picture
 
 _STATES = {
     AlertState.FIRING: ("FIRING", Ink.ALARM),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from console.core.picture import Picture
 from widgets.pane import Strips
 from widgets.rows import EMPTY, Row, fit, inked, row
 from widgets.vocabulary import Glyphs, Ink, Look
 from widgets.words import clean, countdown, steps
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
 
 
 def bypass_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:

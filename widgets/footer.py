@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from console.core.actions import Action
-from console.core.picture import Picture
 from widgets.pane import Strips
 from widgets.rows import EMPTY, Row, fit, row, width_of
 from widgets.vocabulary import Ink, Look
 from widgets.words import clean
+
+if TYPE_CHECKING:
+    from console.core.actions import Action
+    from console.core.picture import Picture
 
 _SIGNS = {
     "slash": "/",

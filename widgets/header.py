@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from console.core.picture import Picture, SourceHealth, SourceState
+from console.core.states import SourceState
 from widgets.pane import Strips
-from widgets.rows import EMPTY, Row, fit, row, width_of
+from widgets.rows import EMPTY, Row, ends, fit, row, width_of
 from widgets.vocabulary import TONE_INK, Glyphs, Ink, Look
 from widgets.words import clean, plural
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture, SourceHealth
 
 _MARKS = {
     SourceState.LIVE: ("here", Ink.OK, Ink.DIM),
@@ -82,11 +86,23 @@ def header(picture: Picture, width: int, glyphs: Glyphs) -> Row:
     return fit((*start, ("  ", Ink.TEXT), *choices[0]), width, glyphs.cut)
 
 
-class Header(Strips):
-    """The header's row."""
+def opening(naming: tuple[str, str], width: int, glyphs: Glyphs) -> Row:
+    """The row before there is a picture: the names that were asked for, and no colour, for nothing is known yet."""
+    system, environment = naming
+    names = row(
+        " ",
+        (clean(system), Ink.STRONG),
+        (f" {glyphs.into}  {clean(environment).upper()}" if environment else "", Ink.DIM),
+    )
+    return ends(names, row((f"{glyphs.todo} reading… ", Ink.DIM)), width, glyphs.cut)
 
-    def __init__(self, look: Look, *, id: str = "header") -> None:
+
+class Header(Strips):
+    """The header's row. naming: system and environment as asked for, shown until there is a picture."""
+
+    def __init__(self, look: Look, naming: tuple[str, str], *, id: str = "header") -> None:
         super().__init__(look, id=id)
+        self.naming = naming
         self.picture: Picture | None = None
 
     def show(self, picture: Picture) -> None:
@@ -97,7 +113,7 @@ class Header(Strips):
     def draw(self, width: int, height: int) -> list[Row]:
         """One row."""
         if self.picture is None:
-            return [fit(EMPTY, width)]
+            return [opening(self.naming, width, self.look.glyphs)]
         return [header(self.picture, width, self.look.glyphs)]
 
 

@@ -6,8 +6,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.core.readings import LogLine
+if TYPE_CHECKING:
+    from console.core.readings import LogLine
+
 
 HELD = 20_000
 _LONGEST_SEARCHED = 4_000
@@ -95,6 +98,8 @@ class LogView:
         """Take new lines. lost: lines in between that are no longer held; a marker says so."""
         fresh = list(lines)
         if lost and fresh:
+            from console.core.readings import LogLine
+
             words = f"── {lost:,} lines came faster than they could be held and are not shown ──"
             fresh.insert(0, LogLine(fresh[0].number - 1, words, "", "", marker=True))
         self._all += fresh

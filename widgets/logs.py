@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from console.core.picture import Picture
-from console.core.readings import LogCounts, LogLine, Reading
 from widgets.log_view import Filter, LogView
 from widgets.pane import Face, Pane
 from widgets.prompt import Prompt
@@ -15,6 +14,10 @@ from widgets.rows import EMPTY, Row, cell, inked, row, width_of
 from widgets.states import absent, placeholder, staleness
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, count, plural, span
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
+    from console.core.readings import LogCounts, LogLine, Reading
 
 _LEVELS = {"ERROR": Ink.BAD, "WARN": Ink.WARN, "INFO": Ink.DIM, "DEBUG": Ink.DIM}
 _SAID_ALREADY = re.compile(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from console.core.picture import Picture
 from widgets.rows import EMPTY, Row, fit, row, to_strip, width_of
 from widgets.vocabulary import Ink, Look
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)

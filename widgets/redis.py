@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from console.core.picture import Picture, Trend
-from console.core.readings import Reading, RedisStats, SessionCensus
 from widgets.gauges import sparkline
 from widgets.pane import Face, Pane
 from widgets.rows import EMPTY, Row, right, row, width_of
 from widgets.states import absent, placeholder, staleness
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, count, pace, percent, signed, size, span
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture, Trend
+    from console.core.readings import Reading, RedisStats, SessionCensus
 
 NEARLY_FULL = 0.9
 FILLING = 0.75

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from console.core.actions import Operation, Outcome
-from console.core.picture import Deployed, Picture, VersionShare
+from console.core.states import Outcome
 from widgets.gauges import bar
 from widgets.pane import Face, Pane
 from widgets.rows import EMPTY, Row, cell, right, row
 from widgets.states import placeholder, staleness
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, moment, percent, plural, span, steps
+
+if TYPE_CHECKING:
+    from console.core.actions import Operation
+    from console.core.picture import Deployed, Picture, VersionShare
 
 _STATES = {
     "SETTLED": Ink.OK,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from console.core.picture import Picture, SourceState
-from console.core.readings import Reading
+from console.core.states import SourceState
 from widgets.rows import Row, row
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, steps
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
+    from console.core.readings import Reading
 
 
 def absent(picture: Picture, source: str) -> bool:

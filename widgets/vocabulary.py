@@ -7,7 +7,7 @@ from enum import Enum
 
 from rich.style import Style
 
-from console.core.system import Tone
+from console.core.states import Tone
 
 
 class Ink(Enum):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from console.core.actions import Action, Danger, Outcome
-from console.core.picture import Picture
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
 
 READ_ONLY = "the console was started with --read-only"
 

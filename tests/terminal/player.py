@@ -14,29 +14,51 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 from console.app import ConsoleApp
-from console.core.picture import Picture
 from screens.base import Place
-from tests import pictures
-from tests.screens.desks import PlayedDesk
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
+    from tests import pictures
+    from tests.screens.desks import PlayedDesk
+
+NOW = datetime(2026, 3, 14, 21, 4, 11, tzinfo=UTC)
 
 
 class Player:
     """Commands as methods."""
 
     def __init__(self, picture: str, lines: int, options: argparse.Namespace) -> None:
-        self.now = pictures.NOW
+        self.now = NOW
         self.next_line = lines + 1
-        self.desk = PlayedDesk(getattr(pictures, picture)(), pictures.log_lines(lines) if lines else ())
         self.app = ConsoleApp(
-            self.desk, clock=lambda: self.now, ascii_only=options.ascii, mouse=options.mouse, theme=options.theme
+            opening=self.open,
+            naming=("hak-gal", "production"),
+            clock=lambda: self.now,
+            ascii_only=options.ascii,
+            mouse=options.mouse,
+            theme=options.theme,
         )
         self.storming = threading.Event()
+        self.opened = threading.Event()
+        self.begin = (picture, lines)
+
+    def open(self) -> PlayedDesk:
+        """Make the desk, in the app's thread for that: after the first paint, as the real one is made."""
+        global pictures
+        from tests import pictures
+        from tests.screens.desks import PlayedDesk
+
+        name, lines = self.begin
+        self.desk = PlayedDesk(getattr(pictures, name)(), pictures.log_lines(lines) if lines else ())
+        self.opened.set()
+        return self.desk
 
     def serve(self, incoming: int, outgoing: int) -> None:
+        self.opened.wait()
         with os.fdopen(incoming) as commands:
             for line in commands:
                 name, *words = line.split()
@@ -55,7 +77,7 @@ class Player:
 
     async def _settled(self) -> bool:
         quiet = 0
-        while quiet < 5:
+        while quiet < 5 or not self.app.ready:
             await asyncio.sleep(0.01)
             screen = self.app.screen
             waiting = [

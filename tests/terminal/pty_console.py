@@ -99,6 +99,11 @@ class PtyProgram:
         with self._lock:
             return self.terminal.text()
 
+    def style_of(self, words: str) -> str:
+        """The SGR parameters under the first letter of `words`."""
+        with self._lock:
+            return self.terminal.style_of(words)
+
     def wait_for(self, words: str, within: float = 15.0) -> str:
         """Wait until the words are on the screen."""
         try:
