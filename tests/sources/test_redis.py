@@ -15,8 +15,8 @@ from console.systems.secrets import RedisAccess
 from tests.conftest import RedisServer, start_redis, wait_until
 
 
-def access(port: int, database: int = 0) -> RedisAccess:
-    return RedisAccess("127.0.0.1", port, None, None, False, database, timedelta(milliseconds=300))
+def access(port: int, database: int = 0, timeout: float = 0.3) -> RedisAccess:
+    return RedisAccess("127.0.0.1", port, None, None, False, database, timedelta(seconds=timeout))
 
 
 def source(port: int, database: int = 0) -> RedisSource:
@@ -24,7 +24,7 @@ def source(port: int, database: int = 0) -> RedisSource:
 
 
 def client_of(server: RedisServer, database: int = 0) -> Any:
-    return open_redis(access(server.port, database), name="test")
+    return open_redis(access(server.port, database, timeout=10), name="test")
 
 
 def test_it_reads_what_info_says(redis_server: RedisServer) -> None:

@@ -27,8 +27,8 @@ PATTERN = "hakgal:tenant:{tenant}:session:{id}"
 SHAPE = key_shape(PATTERN)
 
 
-def access(port: int) -> RedisAccess:
-    return RedisAccess("127.0.0.1", port, None, None, False, 0, timedelta(milliseconds=250))
+def access(port: int, timeout: float = 0.25) -> RedisAccess:
+    return RedisAccess("127.0.0.1", port, None, None, False, 0, timedelta(seconds=timeout))
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def until(get: Callable[[], T | None]) -> T:
 
 
 def client_of(server: RedisServer) -> Any:
-    return open_redis(access(server.port), name="test")
+    return open_redis(access(server.port, timeout=10), name="test")
 
 
 def test_it_agrees_with_redis_cli(redis_server: RedisServer) -> None:
