@@ -342,6 +342,27 @@ async def test_a_pods_new_image_restarts_its_container(world: World) -> None:
     assert world.runtime.runs[1].pod["spec"]["containers"][0]["image"] == "registry.k8s.io/pause:2"
 
 
+async def test_scaling_down_deletes_the_pod_that_is_not_ready(world: World) -> None:
+    world.server.api.create(DEPLOYMENTS, "default", deployment(replicas=3))
+    await world.until(lambda: _available(world) == 3)
+    sick = world.runtime.runs[1]
+    sick.health = Probe(ready=False, message="ill")
+    await world.until(lambda: _available(world) == 2)
+
+    def edit(found: Json) -> Json:
+        found["spec"]["replicas"] = 2
+        return found
+
+    world.server.api.change(DEPLOYMENTS, "default", "web", edit)
+    await world.until(lambda: len(world.server.api.list(PODS)) == 2)
+    assert sick.ended.done()
+    assert not any(run.ended.done() for run in world.runtime.runs if run is not sick)
+
+
+def _available(world: World) -> int:
+    return int((world.server.api.get(DEPLOYMENTS, "default", "web").get("status") or {}).get("availableReplicas", 0))
+
+
 async def test_stopping_the_server_stops_every_container() -> None:
     runtime = Runtime()
     server = KubeServer(runtime=runtime, timing=TIMING)

@@ -282,21 +282,6 @@ def test_a_deleted_pod_is_replaced_and_a_relabelled_one_is_let_go(live: Namespac
 
 
 @kubernetes
-def test_scaling_down_deletes_unready_pods_first(namespace: Namespace) -> None:
-    with running_pods(namespace, lambda pod: pod["metadata"].get("labels", {}).get("sick") == "yes") as stand_in:
-        namespace.create("deployments", deployment(replicas=3))
-        settled(namespace)
-        sick = namespace.list("pods")[1]["metadata"]["name"]
-        if stand_in is None:
-            pytest.skip("only a stand-in can make one pod of a set unready")
-        namespace.patch("pods", sick, {"metadata": {"labels": {"sick": "yes"}}}, media=MERGE)
-        wait_until(lambda: not is_ready(namespace.get("pods", sick)), within=PATIENCE, what="the sick pod unready")
-        namespace.patch("deployments", "web", {"spec": {"replicas": 2}})
-        wait_until(lambda: len(namespace.list("pods")) == 2, within=PATIENCE, what="two pods")
-        assert sick not in {pod["metadata"]["name"] for pod in namespace.list("pods")}
-
-
-@kubernetes
 def test_controllers_say_in_events_what_they_did(live: Namespace) -> None:
     live.create("deployments", deployment(replicas=2))
     settled(live)

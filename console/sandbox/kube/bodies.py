@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from console.sandbox.kube import patches
+from console.sandbox.kube import patches, protobuf
 from console.sandbox.kube.api import Api
 from console.sandbox.kube.errors import (
     ApiError,
@@ -23,7 +23,7 @@ from console.sandbox.kube.objects import Obj, clone
 from console.sandbox.kube.serverside import applied
 from console.sandbox.kube.subresources import scale_of, with_scale
 
-_BODIES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_BODIES = ("application/json", "application/yaml", protobuf.MEDIA)
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -40,6 +40,11 @@ def _parsed(text: str, media: str) -> Any:
 async def read_body(request: web.Request) -> Obj:
     """The object of a request; raises ApiError 400 and 415."""
     media = request.content_type if "Content-Type" in request.headers else "application/json"
+    if media == protobuf.MEDIA:
+        try:
+            return protobuf.decode(await request.read())
+        except (protobuf.ProtobufError, UnicodeDecodeError) as error:
+            raise ApiError(415, "UnsupportedMediaType", f"{media}: {error}") from None
     if media not in ("application/json", "application/yaml", "text/yaml"):
         raise unsupported_media_type(_BODIES)
     text = await request.text()

@@ -125,6 +125,9 @@ SERVICES = Kind(
     create_on_update=True,
 )
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", ("ep",), create_on_update=True)
+ENDPOINT_SLICES = Kind(
+    "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=Generation.SPEC, create_on_update=True
+)
 EVENTS = Kind("", "v1", "Event", "events", ("ev",), store="events", create_on_update=True)
 CONFIG_MAPS = Kind("", "v1", "ConfigMap", "configmaps", ("cm",))
 SECRETS = Kind("", "v1", "Secret", "secrets")
@@ -157,5 +160,5 @@ NEW_EVENTS = Kind(
 
 BUILT_IN = (
     NAMESPACES, PODS, SERVICES, ENDPOINTS, EVENTS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, NODES,
-    DEPLOYMENTS, REPLICA_SETS, AUTOSCALERS, AUTOSCALERS_V1, LEASES, JOBS, NEW_EVENTS,
+    DEPLOYMENTS, REPLICA_SETS, AUTOSCALERS, AUTOSCALERS_V1, LEASES, JOBS, ENDPOINT_SLICES, NEW_EVENTS,
 )  # fmt: skip

@@ -58,6 +58,11 @@ class Kubelet:
         return worker.log(container, previous=previous) if worker is not None else None
 
     def _changed(self, change: Change) -> None:
+        if change.store == NODES.stored_as and self._loop is not None:
+            # It may take pods again.
+            for pod in self._api.store.all(PODS.stored_as):
+                if not pod["spec"].get("nodeName"):
+                    self._loop.call_soon(self._take, pod)
         if change.store != PODS.stored_as:
             return
         worker = self._workers.get(change.object["metadata"]["uid"])

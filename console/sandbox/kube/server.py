@@ -13,11 +13,11 @@ from console.sandbox.kube.access import USER, Access
 from console.sandbox.kube.api import Api
 from console.sandbox.kube.controller import Manager
 from console.sandbox.kube.deployments import DeploymentController
+from console.sandbox.kube.endpoints import EndpointsController
 from console.sandbox.kube.errors import ApiError, unauthorized
 from console.sandbox.kube.faults import Faults, Outage
 from console.sandbox.kube.housekeeping import (
     AutoscalerController,
-    EndpointsController,
     GarbageCollector,
     NamespaceController,
     create_system_namespaces,

@@ -144,6 +144,14 @@ def _endpoint_addresses(obj: Obj, _now: datetime) -> str:
     return ",".join(texts[:3]) + more if texts else "<none>"
 
 
+def _slice_ports(obj: Obj, _now: datetime) -> str:
+    return ",".join(str(port.get("port", "*")) for port in obj.get("ports") or ()) or "<unset>"
+
+
+def _slice_addresses(obj: Obj, _now: datetime) -> str:
+    return ",".join(each for item in obj.get("endpoints") or () for each in item["addresses"]) or "<unset>"
+
+
 def _event_seen(event: Obj, now: datetime) -> str:
     return age(event.get("lastTimestamp") or event.get("eventTime") or created_at(event), now)
 
@@ -251,6 +259,13 @@ COLUMNS: dict[str, Sequence[Column]] = {
         Column("Selector", _map_selector, priority=1),
     ),
     "endpoints": (_NAME, Column("Endpoints", _endpoint_addresses), _AGE),
+    "endpointslices.discovery.k8s.io": (
+        _NAME,
+        Column("AddressType", _field("addressType")),
+        Column("Ports", _slice_ports),
+        Column("Endpoints", _slice_addresses),
+        _AGE,
+    ),
     "namespaces": (_NAME, Column("Status", _field("status", "phase")), _AGE),
     "events": (
         Column("Last Seen", _event_seen),
