@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from console.core.verdicts import Series
 from console.sources.scrape import ScrapeSource
 from tests.conftest import free_port, wait_until
 from tests.sources.metrics import Hands, metric
