@@ -39,6 +39,7 @@ PATTERNS = (
     "gu(?:ard|ess|ild) error|noise",
     "k[eé]lvin|mask",
     "(?i)mask|ſilent",
+    "(?i)mask",
     r"a\nb|error",
 )
 WORDS = st.one_of(
@@ -58,6 +59,7 @@ def by_trying_every_line(pattern: str, text: bytes) -> int:
 @pytest.mark.parametrize("pattern", PATTERNS)
 @settings(max_examples=25, deadline=None)
 @given(lines=LINES, repeat=st.integers(1, 3))
+@example(lines=["maſk", "mas\N{KELVIN SIGN}", "MASK", "mass"], repeat=1)
 @example(lines=["error", "no error", "an error error", "error"] * 9, repeat=1)
 @example(lines=["quiet"] * 300 + ["one error in guard, and one guard error"], repeat=1)
 def test_a_block_counts_as_many_lines_as_match_one_by_one(pattern: str, lines: list[str], repeat: int) -> None:
