@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from console.core.actions import Refused
 from console.core.plans import Good, RollbackPlan
 from console.core.readings import Pod, Revision, Workload
+from console.core.templates import masked
 from console.core.units import show_span
 
 _CONTEXT_LINES = 2
@@ -61,8 +62,10 @@ def plan_rollback(
 
 
 def difference(now: str, to: str, now_title: str, to_title: str) -> tuple[str, ...]:
-    """The unified diff of two pod templates (JSON texts) written as YAML, a line each."""
-    lines = difflib.unified_diff(_yaml(now), _yaml(to), now_title, to_title, n=_CONTEXT_LINES, lineterm="")
+    """The unified diff of two pod templates (JSON texts) written as YAML, a line each, with literal secrets hidden."""
+    lines = difflib.unified_diff(
+        _yaml(masked(now)), _yaml(masked(to)), now_title, to_title, n=_CONTEXT_LINES, lineterm=""
+    )
     return tuple(lines)
 
 

@@ -8,7 +8,7 @@ import sys
 from console.actions.table import actions_of
 from console.commands.choosing import Choice, Unclear, add_read_only, choose, pick, remember
 from console.engine.engine import Engine
-from console.systems.places import state_dir
+from console.systems.places import state_of
 from console.systems.settings import BrokenSettings, read_settings
 
 
@@ -48,7 +48,7 @@ def open_console(choice: Choice, *, read_only: bool, ascii_only: bool) -> int:
         raise Unclear(str(error)) from error
     if choice.environment.faults is None:
         remember(choice)
-    engine = Engine(choice.system, choice.environment, folder=state_dir(choice.system.name), read_only=read_only)
+    engine = Engine(choice.system, choice.environment, folder=state_of(choice.system), read_only=read_only)
     app = ConsoleApp(
         engine,
         theme=settings.theme,

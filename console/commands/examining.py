@@ -15,7 +15,7 @@ from console.core.system import Environment, RedisTarget, System
 from console.engine.engine import utc_now
 from console.journal.journal import Journal, JournalError
 from console.sources.base import SourceError
-from console.systems.places import state_dir
+from console.systems.places import state_of
 from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis, resolve_secret
 
 LEAST_FREE = 100 * 1024 * 1024
@@ -61,7 +61,7 @@ def examinations(choice: Choice) -> list[Examination]:
 def state_folder(system: System) -> list[Finding]:
     """Whether the journal can be written and verifies, and the disk has room."""
     try:
-        folder = state_dir(system.name)
+        folder = state_of(system)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-"):
             pass
         journal = Journal.open(folder / "journal.db", clock=utc_now)

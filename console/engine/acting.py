@@ -18,6 +18,7 @@ from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import Workload
 from console.core.runbook import Block, Runbook
 from console.core.system import BypassRule, Environment, System
+from console.core.templates import digest
 from console.engine.assembly import Sources
 from console.engine.books import Books
 from console.engine.operations import Operations, Say
@@ -66,7 +67,7 @@ class Hands:
             chosen,
             picture.cluster.value.pods if picture.cluster.value else (),
             target_name=self._system.name,
-            good=self._books.good(chosen.name, chosen.uid),
+            good=next((good for good in self._books.goods(chosen) if good.template != chosen.template), None),
             revision=revision,
             now=picture.cluster.taken_at or picture.taken_at,
         )
@@ -102,7 +103,11 @@ class Hands:
                 "workload": plan.workload,
                 "namespace": plan.namespace,
                 "from": {"version": plan.now_version, "revision": plan.now_revision},
-                "to": {"version": plan.to_version, "revision": plan.to_revision, "template": plan.to_template},
+                "to": {
+                    "version": plan.to_version,
+                    "revision": plan.to_revision,
+                    "digest": digest(plan.to_template),
+                },
                 "why": plan.why,
                 "resource_version": plan.resource_version,
             },

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from console.core.plans import Good
+from console.core.readings import Revision, Workload
 from console.core.system import Environment, System
+from console.core.templates import digest, holds_secret
 from console.engine.processes import process_mark
-from console.journal.folds import good_version
+from console.journal.folds import good_versions
 from console.journal.journal import Event, Journal, JournalError
 from console.journal.samples import SampleStore
 
@@ -98,22 +100,38 @@ class Books:
         self.trouble = None
         return True
 
-    def good(self, workload: str, uid: str) -> Good | None:
-        """The version recorded good for a workload of this environment, or None.
+    def goods(self, workload: Workload) -> tuple[Good, ...]:
+        """The versions recorded good for a workload of this environment, newest first.
 
-        uid: the object's own; what was good of another object of that name (another cluster, made anew) is not offered.
+        What was good of another object of that name (another cluster, made anew) is not offered. A template that was
+        not stored, for a secret is written into it, is taken from the cluster as long as the cluster keeps it.
         """
         try:
-            events = [event for event in self.journal.events(kinds=("good.recorded",)) if event.body.get("uid") == uid]
-            event = good_version(events, self._environment.name, workload)
+            events = good_versions(self.journal.events(kinds=("good.recorded",)), self._environment.name, workload.name)
         except JournalError:
-            return None
-        if event is None:
-            return None
-        body = event.body
-        return Good(
-            version=str(body["version"]),
-            image=str(body["image"]),
-            template=str(body["template"]),
-            recorded_at=event.at,
+            return ()
+        kept = {digest(revision.template): revision.template for revision in workload.revisions}
+        found: dict[str, Good] = {}
+        for event in events:
+            body = event.body
+            template = body.get("template") or kept.get(str(body.get("digest")))
+            if body.get("uid") == workload.uid and template and template not in found:
+                found[template] = Good(str(body["version"]), str(body["image"]), template, event.at)
+        return tuple(found.values())
+
+    def record_good(self, workload: Workload, revision: Revision, watched: timedelta) -> bool:
+        """Record a revision as good. Returns whether it was written."""
+        return self.note(
+            "good.recorded",
+            {
+                "environment": self._environment.name,
+                "workload": workload.name,
+                "uid": workload.uid,
+                "version": revision.version,
+                "image": revision.image,
+                "revision": revision.number,
+                "digest": digest(revision.template),
+                "template": None if holds_secret(revision.template) else revision.template,
+                "watched_s": int(watched.total_seconds()),
+            },
         )

@@ -238,7 +238,7 @@ class Loop:
         cluster = self.sources.reading(self.sources.kubernetes).value
         if cluster is None:
             return None
-        good = self._watchfulness.good(cluster.workloads[0]) if cluster.workloads else None
+        good = self._watchfulness.way_back(cluster.workloads[0]) if cluster.workloads else None
         return deployed(
             cluster,
             self._environment.target,

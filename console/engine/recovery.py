@@ -6,6 +6,7 @@ import socket
 
 from console.core.actions import Outcome
 from console.core.picture import Picture
+from console.core.templates import digest
 from console.engine.books import Books
 from console.engine.processes import lives
 from console.journal.events import Event
@@ -67,8 +68,7 @@ def _rollback(event: Event, picture: Picture) -> Ending | None:
     workload = next((each for each in cluster.value.workloads if each.name == body["workload"]), None)
     if workload is None:
         return Outcome.UNKNOWN, f"deployment {body['workload']} is not there any more; verify"
-    wanted = body["to"]["template"]
-    if workload.template == wanted:
+    if digest(workload.template) == body["to"]["digest"]:
         if not workload.settled and not workload.stuck:
             return None
         if workload.settled:

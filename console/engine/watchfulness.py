@@ -29,14 +29,20 @@ class Watchfulness:
         self._books = books
         self._clock = clock
         self._calm_since: dict[str, tuple[str, datetime]] = {}
-        self._good: dict[str, Good | None] = {}
+        self._goods: dict[str, tuple[Good, ...]] = {}
         self._states: dict[str, AlertState] = {}
 
-    def good(self, workload: Workload) -> Good | None:
-        """The version recorded good for a workload."""
-        if workload.uid not in self._good:
-            self._good[workload.uid] = self._books.good(workload.name, workload.uid)
-        return self._good[workload.uid]
+    def way_back(self, workload: Workload) -> Good | None:
+        """The newest version recorded good that is not the one asked for now: what a rollback returns to."""
+        running = workload.template
+        return next((good for good in self.goods(workload) if good.template != running), None)
+
+    def goods(self, workload: Workload) -> tuple[Good, ...]:
+        """The versions recorded good, newest first; read from the journal once, and again after each record."""
+        known = self._goods.get(workload.uid)
+        if known is None:
+            known = self._goods[workload.uid] = self._books.goods(workload)
+        return known
 
     def look(self, picture: Picture) -> None:
         """Journal what changed since the last picture."""
@@ -78,21 +84,8 @@ class Watchfulness:
         if template != current.template:
             self._calm_since[workload.name] = (current.template, now)
             return
-        good = self.good(workload)
-        if now - since < PROVEN or (good is not None and good.template == current.template):
+        newest = next(iter(self.goods(workload)), None)
+        if now - since < PROVEN or (newest is not None and newest.template == current.template):
             return
-        written = self._books.note(
-            "good.recorded",
-            {
-                "environment": self._environment.name,
-                "workload": workload.name,
-                "uid": workload.uid,
-                "version": current.version,
-                "image": current.image,
-                "revision": current.number,
-                "template": current.template,
-                "watched_s": int((now - since).total_seconds()),
-            },
-        )
-        if written:
-            self._good.pop(workload.uid, None)
+        if self._books.record_good(workload, current, now - since):
+            self._goods.pop(workload.uid, None)

@@ -11,14 +11,16 @@ GOOD = "good.recorded"
 GRANTED = "bypass.granted"
 
 
-def good_version(events: Iterable[Event], environment: str, workload: str) -> Event | None:
-    """The newest event that recorded a version of a workload as good in an environment; None where there is none."""
-    newest: Event | None = None
-    for event in events:
-        body = event.body
-        if event.kind == GOOD and body.get("environment") == environment and body.get("workload") == workload:
-            newest = event
-    return newest
+def good_versions(events: Iterable[Event], environment: str, workload: str) -> tuple[Event, ...]:
+    """The events that recorded a version of a workload as good in an environment, newest first."""
+    found = [
+        event
+        for event in events
+        if event.kind == GOOD
+        and event.body.get("environment") == environment
+        and event.body.get("workload") == workload
+    ]
+    return tuple(reversed(found))
 
 
 def grants_today(events: Iterable[Event], environment: str, day: date) -> tuple[Event, ...]:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.journal.events import canonical_body
-from console.journal.folds import good_version, grants_today
+from console.journal.folds import good_versions, grants_today
 from console.journal.journal import Head, Journal, JournalError, Role
 from console.journal.verification import Damage
 
@@ -331,7 +331,7 @@ EVENTS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["web", "api"
 
 @given(written=EVENTS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_newest_good_version_wins(
+def test_good_versions_are_told_newest_first(
     written: list[tuple[str, str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     journal = Journal.open(tmp_path_factory.mktemp("good") / "journal.db", clock=lambda: NOON)
@@ -339,8 +339,8 @@ def test_the_newest_good_version_wins(
         journal.append("good.recorded", "x", {"environment": environment, "workload": workload, "version": version})
     journal.append("note", "x", {"environment": "a", "workload": "web", "version": 99})
     expected = [version for environment, workload, version in written if (environment, workload) == ("a", "web")]
-    found = good_version(journal.events(), "a", "web")
-    assert (None if found is None else found.body["version"]) == (expected[-1] if expected else None)
+    found = good_versions(journal.events(), "a", "web")
+    assert [event.body["version"] for event in found] == expected[::-1]
     journal.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.core.actions import Outcome, Refused
+from console.core.templates import digest
 from console.engine.engine import Engine
 from console.systems.loader import load_system
 from tests.conftest import wait_until
@@ -130,7 +131,7 @@ def test_a_killed_console_leaves_a_rollback_that_the_next_one_verifies(
             "process": "999999999:1",
             "workload": "hak-gal",
             "from": {"version": NEW, "revision": before.current},
-            "to": {"version": OLD, "revision": wanted.number, "template": wanted.template},
+            "to": {"version": OLD, "revision": wanted.number, "digest": digest(wanted.template)},
         },
     )
     world.set_version(OLD)
