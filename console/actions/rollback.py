@@ -44,11 +44,13 @@ _LONGEST_PAUSE = 2.0
 class Patience:
     """How long a rollback puts up with what. every: between two looks.
 
+    quiet: without a pod turning ready until it is said which ones run and do not.
     contact: with an API server that does not answer or refuses for the moment, before the write and after it.
     trouble: with a pod that cannot start while nothing else moves. whole: with all of it.
     """
 
     every: timedelta = timedelta(milliseconds=500)
+    quiet: timedelta = timedelta(seconds=10)
     contact: timedelta = timedelta(seconds=90)
     trouble: timedelta = timedelta(seconds=45)
     whole: timedelta = timedelta(minutes=15)
@@ -276,11 +278,13 @@ class _Rollback:
                 last = standing
                 if standing.verified:
                     return f"ROLLED BACK and verified in {show_span(self._clock() - self._began)}"
-                for trouble in standing.troubles:
+                still = timedelta(seconds=time.monotonic() - moved)
+                slow = (standing.waiting,) if standing.waiting and still > patience.quiet else ()
+                for trouble in (*standing.troubles, *slow):
                     if _kind(trouble) not in told:
                         told.add(_kind(trouble))
                         self._say(trouble)
-                self._give_up_if(standing, late_before, time.monotonic() - moved)
+                self._give_up_if(standing, late_before, still)
             if time.monotonic() - began > patience.whole.total_seconds() and last is not None:
                 raise self._not_ready(last, f"not ready after {show_span(patience.whole)}")
             if self._stopped.wait(patience.every.total_seconds()):
@@ -290,18 +294,19 @@ class _Rollback:
                     "pane 1 shows how it goes"
                 )
 
-    def _give_up_if(self, standing: Standing, late_before: str, still: float) -> None:
-        """Raise where nothing more is to be expected. still: seconds since a pod count last changed."""
+    def _give_up_if(self, standing: Standing, late_before: str, still: timedelta) -> None:
+        """Raise where nothing more is to be expected. still: since a pod count last changed."""
         if standing.paused:
             raise self._not_ready(standing, "somebody has paused the rollout")
         if standing.gave_up and standing.gave_up != late_before:
             raise self._not_ready(standing, "the controller gave up (ProgressDeadlineExceeded)")
         blocked = standing.troubles or standing.gave_up
-        if blocked and still > self._patience.trouble.total_seconds():
-            raise self._not_ready(standing, f"nothing has moved for {show_span(timedelta(seconds=still))}")
+        if blocked and still > self._patience.trouble:
+            raise self._not_ready(standing, f"nothing has moved for {show_span(still)}")
 
     def _not_ready(self, standing: Standing, why: str) -> ActionFailed:
-        troubles = f"; {'; '.join(standing.troubles)}" if standing.troubles else ""
+        reasons = [*standing.troubles, *([standing.waiting] if standing.waiting else [])]
+        troubles = f"; {'; '.join(reasons)}" if reasons else ""
         return ActionFailed(
             f"{self._plan.to_version} was written, but {why}: {standing.line(self._plan.to_version)}{troubles}; "
             "press 1 and Enter for pods and events, R to pick another revision"
@@ -330,7 +335,7 @@ def _counts(standing: Standing) -> tuple[int, int, int]:
 
 def _kind(trouble: str) -> str:
     """What is wrong without which pod it is, so that a pod made anew does not say it again."""
-    return trouble.partition(": ")[2].partition(":")[0]
+    return trouble.partition(": ")[2].partition(":")[0] or "waiting"
 
 
 def _passes(error: KubernetesError) -> bool:

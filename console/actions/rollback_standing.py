@@ -28,7 +28,8 @@ class Standing:
 
     verified: observed by the controller, every desired pod is of the template put back and ready, none is left over.
     ready, desired, left: pods of the template, pods wanted, pods of other templates that do not end yet.
-    troubles: sentences of what keeps pods from being ready. gave_up: when the controller last said that the deadline
+    troubles: sentences of what keeps pods from being ready. waiting: a sentence about pods that run and do not turn
+    ready, as slow ones do not at first, else empty. gave_up: when the controller last said that the deadline
     for progress has passed (its own time), empty while it has not.
     """
 
@@ -37,6 +38,7 @@ class Standing:
     desired: int
     left: int
     troubles: tuple[str, ...]
+    waiting: str
     gave_up: str
     paused: bool
 
@@ -74,6 +76,7 @@ def judge(deployment: Json, replica_sets: Iterable[Json], pods: Iterable[Json]) 
         desired=desired,
         left=left,
         troubles=tuple(_troubles(deployment, of_newest, current)),
+        waiting=_waiting(of_newest),
         gave_up=str(progress.get("lastUpdateTime") or "at a time unknown") if late else "",
         paused=bool(deployment["spec"].get("paused")),
     )
@@ -92,6 +95,20 @@ def _troubles(deployment: Json, pods: Iterable[Json], current: bool) -> list[str
         if reason and reason not in found and condition(pod, "Ready").get("status") != "True":
             found[reason] = f"pod {pod['metadata']['name']}: {_plain(reason)}{pod_trouble(pod)}"
     return list(found.values())
+
+
+def _waiting(pods: Iterable[Json]) -> str:
+    names = sorted(
+        str(pod["metadata"]["name"])
+        for pod in pods
+        if (pod.get("status") or {}).get("phase") == "Running"
+        and condition(pod, "Ready").get("status") != "True"
+        and not pod_reason(pod)
+    )
+    if not names:
+        return ""
+    others = f" and {len(names) - 1} more run but are" if len(names) > 1 else " runs but is"
+    return f"pod {names[0]}{others} not ready yet (readiness probe or gate)"
 
 
 def _plain(reason: str) -> str:

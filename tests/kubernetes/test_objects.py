@@ -214,6 +214,16 @@ def test_a_rollback_is_verified_only_when_every_pod_of_the_template_is_ready_and
     assert not judge(live(observedGeneration=3), sets, pods).verified
 
 
+def test_pods_that_run_and_do_not_turn_ready_are_named() -> None:
+    made = live()
+    sets = [owned("new", "Deployment", "d", spec={"template": made["spec"]["template"]})]
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}
+    pods = [owned(f"p{number}", "ReplicaSet", "new", spec={}, status=status) for number in range(3)]
+    assert judge(made, sets, pods[:1]).waiting == "pod p0 runs but is not ready yet (readiness probe or gate)"
+    assert judge(made, sets, pods).waiting == "pod p0 and 2 more run but are not ready yet (readiness probe or gate)"
+    assert not judge(made, sets, pods).troubles
+
+
 def test_what_keeps_pods_from_being_ready_is_said_once_for_all_of_them() -> None:
     message = 'pods "x" is forbidden: exceeded quota: small.'
     made = live(conditions=[{"type": "ReplicaFailure", "status": "True", "message": message}])

@@ -319,6 +319,28 @@ def test_a_version_whose_image_is_gone_is_said_to_be_so(world: World) -> None:
     assert world.version() == BAD
 
 
+def test_pods_that_run_and_do_not_turn_ready_are_named_and_waited_for(world: World, upgraded: Good) -> None:
+    made = plan(world, upgraded)
+
+    def act(handler: Any, request: Request) -> None:
+        answer = json.loads(handler.forward(request).read())
+        for pod in answer["items"]:
+            for condition in pod["status"].get("conditions") or ():
+                condition["status"] = "False" if condition["type"] == "Ready" else condition["status"]
+        handler.give(200, json.dumps(answer).encode(), "application/json", {})
+
+    rule = world.proxy.rule(lambda request: request.path.endswith("/pods"), act, times=None)
+    run = Run(world, made, replace(QUICK, quiet=timedelta(milliseconds=100)))
+
+    def then(line: str) -> None:
+        if "not ready yet" in line:
+            world.proxy.remove(rule)
+
+    run.when = then
+    assert run.go().startswith("ROLLED BACK")
+    assert len([line for line in run.lines if "not ready yet (readiness probe or gate)" in line]) == 1
+
+
 def test_a_controller_that_gives_up_ends_it(world: World) -> None:
     world.deploy(version=BAD, replicas=1, progressDeadlineSeconds=1)
     wait_until(lambda: world.workload().current, within=PATIENCE, what="the first revision")
