@@ -73,6 +73,8 @@ class FileTail:
             file = OpenFile(self._path, Assembler(self._origin, self._sink))
         except FileNotFoundError:
             self.error = f"log {self._path}: no such file; it is read as soon as it appears"
+            if not self._was_absent:
+                self._rotated.remember_all()
             self._was_absent = True
             return
         except PermissionError:
