@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from console.commands import bypass, check, completion, console, doctor, rollback, sandbox, status
 from console.commands.choosing import USAGE, Unclear, add_choice
@@ -33,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action="version", version=f"hakgal-console {installed_version()}")
+    root.add_argument("--version", action=Version, nargs=0, help="print the version and leave")
     add_choice(root, default=None)
     console.add_options(root)
     root.set_defaults(run=console.run)
@@ -43,8 +42,19 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+class Version(argparse.Action):
+    """Prints the version; found out only when asked for, for looking it up takes longer than parsing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
+        """Print and leave."""
+        print(f"hakgal-console {installed_version()}")
+        parser.exit()
+
+
 def installed_version() -> str:
     """The version of the installed package."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("hakgal-console")
     except PackageNotFoundError:

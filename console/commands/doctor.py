@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from console.commands.choosing import Choice, add_choice, must_choose, remember
 from console.commands.examining import Finding, State, examinations
@@ -47,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def examine(choice: Choice) -> Iterator[Finding]:
     """All findings, in the order of the examinations; each has its own deadlines."""
+    from concurrent.futures import ThreadPoolExecutor
+
     every = examinations(choice)
     with ThreadPoolExecutor(max_workers=len(every)) as pool:
         for findings in pool.map(guarded, every):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +59,8 @@ def examinations(choice: Choice) -> list[Examination]:
 
 def state_folder(system: System) -> list[Finding]:
     """Whether the journal can be written and verifies, and the disk has room."""
+    import tempfile
+
     try:
         folder = state_of(system)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-"):

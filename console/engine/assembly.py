@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 from console.core.picture import BypassState
 from console.core.readings import ClusterState, Health, Pod, Reading, RedisStats, SessionCensus
 from console.core.system import Environment, Metric, MetricSource, System
 from console.core.verdicts import Series
+from console.engine.practice import fault_list
 from console.sources.base import Clock, Poller, Source, SourceError
 from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis, resolve_secret
 
@@ -106,8 +104,7 @@ def assemble(
 
         sources.health = HealthSource(environment.health, clock=clock)
     if environment.faults:
-        url = environment.faults
-        sources.faults = Poller("faults", lambda: list_faults(url), clock=clock, interval=interval)
+        sources.faults = fault_list(environment.faults, clock=clock, interval=interval)
     sources.every = [
         source
         for source in (
@@ -252,28 +249,3 @@ def _logs(sources: Sources, system: System, environment: Environment, *, clock: 
         pods=(lambda: [pod.name for pod in pods_of(sources) if pod.phase == "Running"]) if follow_pods else None,
         open_stream=stream if follow_pods else None,
     )
-
-
-def list_faults(url: str) -> tuple[tuple[str, bool], ...]:
-    """The faults of a practice world and whether each is on. Raises SourceError."""
-    try:
-        with urlopen(Request(f"{url}/faults"), timeout=2) as answer:
-            faults = json.load(answer)
-    except (URLError, OSError, ValueError) as error:
-        raise SourceError(f"faults {url}: GET faults: {error}") from error
-    return tuple(sorted((str(name), bool(on)) for name, on in faults.items()))
-
-
-def switch_fault(url: str, name: str, on: bool) -> None:
-    """Switch one fault. Raises SourceError."""
-    request = Request(
-        f"{url}/faults/{name}",
-        data=json.dumps({"on": on}).encode(),
-        method="PUT",
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urlopen(request, timeout=2):
-            pass
-    except (URLError, OSError) as error:
-        raise SourceError(f"faults {url}: PUT faults/{name}: {error}") from error

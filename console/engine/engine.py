@@ -14,10 +14,10 @@ from console.core.readings import LogLine
 from console.core.runbook import Block, Runbook
 from console.core.system import Environment, System
 from console.engine.acting import Hands
-from console.engine.assembly import switch_fault
 from console.engine.books import Books
 from console.engine.loop import Loop
 from console.engine.operations import Operations
+from console.engine.practice import switch_fault
 from console.sources.base import SourceError
 
 INTERVAL = timedelta(seconds=2)
