@@ -181,9 +181,8 @@ class Dashboard(ConsoleScreen):
         self.focus_pane("logs")
         logs = self.logs
         logs.problem = ""
-        logs.prompt = Prompt(
-            "/", logs.view.filter.text if logs.view.filter else "", "regular expression; ! in front excludes"
-        )
+        text = logs.draft or (logs.view.filter.text if logs.view.filter else "")
+        logs.prompt = Prompt("/", text, "regular expression; ! in front excludes")
         logs.repaint()
 
     def step_match(self, by: int) -> None:
@@ -270,9 +269,10 @@ class Dashboard(ConsoleScreen):
         elif event.key == "enter":
             try:
                 logs.view.set_filter(prompt.text)
-                logs.prompt, logs.problem = None, ""
+                logs.prompt, logs.problem, logs.draft = None, "", ""
             except BadFilter as error:
-                logs.prompt, logs.problem = None, str(error)
+                # What was typed is kept, for / to correct it.
+                logs.prompt, logs.problem, logs.draft = None, str(error), prompt.text
         else:
             prompt.key(event.key, event.character)
         logs.repaint()

@@ -119,5 +119,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAKGAL_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in list(os.environ):
+        if name == "TEXTUAL_SNAPSHOT_TEMPDIR":  # the snapshot plugin's own
+            continue
         if name.startswith(("REDIS_CLOUD_", "TEXTUAL")) or name in ("NO_COLOR", "KUBECONFIG", "PROMETHEUS_URL"):
             monkeypatch.delenv(name)

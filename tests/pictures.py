@@ -57,7 +57,8 @@ def reading_of(value: T, at: datetime = NOW) -> Reading[T]:
 
 def failed(error: str) -> Reading[Any]:
     """A reading that never succeeded."""
-    return Reading[Any]().failed(error, NOW)
+    fresh: Reading[Any] = Reading()
+    return fresh.failed(error, NOW)
 
 
 STATS = RedisStats(
@@ -372,3 +373,23 @@ def log_lines(count: int = 60, *, first: int = 1) -> Sequence[LogLine]:
         marker = "── hak_gal.log was rotated at 21:04:10, nothing lost ──"
         lines[-4] = LogLine(lines[-4].number, marker, "", "hak_gal.log", marker=True)
     return lines
+
+
+def sandbox() -> Picture:
+    """A practice world: other tone, faults offered, a notice, two deployments."""
+    canary = VersionShare("v2.3.3", "hak-gal-canary", 2, 1, 0, 0.0, before(minutes=3), current=True, good=False)
+    stable = VersionShare("v2.3.2", "hak-gal", 11, 9, 9, 1.0, before(days=6, hours=2), current=False, good=True)
+    return replace(
+        healthy(),
+        environment="sandbox",
+        tone=Tone.SANDBOX,
+        deployed=replace(
+            DEPLOYED,
+            state="STUCK",
+            why="hak-gal-canary: ProgressDeadlineExceeded; its pod crashes; R returns to v2.3.2",
+            versions=(canary, stable),
+        ),
+        faults=reading_of((("error-spike", True), ("redis-stall", False))),
+        faults_offered=True,
+        notices=("redis comes from fakeredis: no redis-server is on PATH",),
+    )

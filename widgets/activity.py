@@ -9,7 +9,7 @@ from console.core.states import Outcome, SourceState
 from widgets.pane import Face, Pane
 from widgets.rollout import operation_row
 from widgets.rows import EMPTY, Row, cell, row
-from widgets.states import placeholder
+from widgets.states import placeholders
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean
 
@@ -46,8 +46,7 @@ def source_rows(picture: Picture, glyphs: Glyphs) -> list[Row]:
 def check_rows(picture: Picture, glyphs: Glyphs) -> list[Row]:
     """Every health check."""
     if picture.health.value is None:
-        missing = placeholder(picture.health, picture, "health")
-        return [row("  ", *missing)] if missing else []
+        return [row("  ", *missing) for missing in placeholders(picture.health, picture, "health", 10_000, 1)]
     return [
         row(
             (f"   {glyphs.ok if check.ok else glyphs.failed} ", Ink.OK if check.ok else Ink.BAD),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from console.core.states import AlertState
 from widgets.pane import Face, Pane
 from widgets.rows import EMPTY, Row, cell, ends, inked, plain, row
@@ -23,7 +25,13 @@ _STATES = {
 }
 
 
-def alert_row(alert: Alert, now: datetime, width: int, glyphs: Glyphs) -> Row:
+def title_width(alerts: Alerts, width: int) -> int:
+    """Cells for the titles: as wide as the longest, at most two fifths of the pane."""
+    longest = max((cell_len(alert.title) for alert in alerts.alerts), default=0) + 2
+    return min(longest, width * 2 // 5)
+
+
+def alert_row(alert: Alert, now: datetime, width: int, titles: int, glyphs: Glyphs) -> Row:
     """`P1  FIRING   4m   rate limit storm   1,204/h > 1,000/h  ↵`."""
     word, ink = _STATES[alert.state]
     loud = alert.state is AlertState.FIRING
@@ -33,17 +41,16 @@ def alert_row(alert: Alert, now: datetime, width: int, glyphs: Glyphs) -> Row:
     else:
         said = row(
             (clean(alert.value), Ink.STRONG if not quiet else Ink.DIM),
-            (f"  {clean(alert.threshold)}" if alert.threshold else "", Ink.DIM if quiet else Ink.TEXT),
+            (f" {clean(alert.threshold)}" if alert.threshold else "", Ink.DIM if quiet else Ink.TEXT),
         )
-    title = min(30, max(16, width // 3))
     start = row(
         " ",
         (alert.severity.name, Ink.BAD if loud else Ink.DIM),
         " ",
         (f" {word:<8}", ink),
         " ",
-        cell("" if quiet else steps(now - alert.since), 7, Ink.DIM),
-        cell(clean(alert.title), title, Ink.STRONG if loud else Ink.DIM if quiet else Ink.TEXT),
+        cell("" if quiet else steps(now - alert.since), 6, Ink.DIM),
+        cell(clean(alert.title), titles, Ink.STRONG if loud else Ink.DIM if quiet else Ink.TEXT),
         *said,
     )
     end = row((f" {glyphs.enter} ", Ink.KEY)) if alert.runbook is not None and not quiet else EMPTY
@@ -83,6 +90,7 @@ def alert_rows(
         return [row((" reading…", Ink.DIM))]
     loud = [alert for alert in alerts.alerts if alert.state is not AlertState.QUIET]
     rows: list[Row] = []
+    titles = title_width(alerts, width)
     shown = list(alerts.alerts)
     if not loud and not whole:
         rows.append(quiet_row(alerts, now, glyphs))
@@ -92,7 +100,7 @@ def alert_rows(
     for index, alert in enumerate(shown):
         if index < begin:
             continue
-        spans = alert_row(alert, now, width, glyphs)
+        spans = alert_row(alert, now, width, titles, glyphs)
         if index == chosen:
             spans = inked(spans, Ink.SELECTED)
         rows.append(spans)
@@ -123,7 +131,8 @@ def title(alerts: Alerts, now: datetime, glyphs: Glyphs) -> Row:
         (AlertState.ERROR, Ink.UNKNOWN),
     ):
         if number := states.count(state):
-            parts += [" " if parts else "", (f"{number} {state.value}", ink)]
+            word = "errors" if state is AlertState.ERROR and number > 1 else state.value
+            parts += [" " if parts else "", (f"{number} {word}", ink)]
     age = now - alerts.checked_at
     if age.total_seconds() >= 15:
         parts += [" " if parts else "", (f"{glyphs.dot} checked {ago(alerts.checked_at, now)}", Ink.WARN)]
@@ -171,4 +180,4 @@ class AlertsPane(Pane):
         alert = self.marked
         if alert is None or self.now is None:
             return ""
-        return plain(alert_row(alert, self.now, 200, self.look.glyphs)).strip()
+        return plain(alert_row(alert, self.now, 200, cell_len(alert.title) + 2, self.look.glyphs)).strip()

@@ -40,14 +40,22 @@ def keys_row(actions: Sequence[Action], keys: dict[str, str], picture: Picture |
     keys: key by action id, where it differs from the action's own.
     """
     told: list[Row] = []
+    dims: list[bool] = []
     for action in actions:
         dim = picture is None or action.disabled_reason(picture) is not None
         key = key_sign(keys.get(action.id, action.key))
         told.append(
-            row((f" {key}", Ink.STALE if dim else Ink.KEY), (f" {action.short} ", Ink.STALE if dim else Ink.TEXT))
+            row((f" {key}", Ink.STALE if dim else Ink.KEY), (f" {action.short}", Ink.STALE if dim else Ink.TEXT))
         )
-    while len(told) > 3 and sum(width_of(entry) for entry in told) > width:
-        told.pop(-4 if len(told) > 3 else 0)
+        dims.append(dim)
+    used = sum(width_of(entry) for entry in told)
+    if used + len(told) <= width:
+        return tuple(part for entry in told for part in (*entry, (" ", Ink.TEXT)))
+    while len(told) > 3 and used > width:
+        middle = range(len(told) - 4, -1, -1)
+        at = next((index for index in middle if dims[index]), len(told) - 4) if len(told) > 5 else len(told) - 4
+        used -= width_of(told.pop(at))
+        dims.pop(at)
     return tuple(part for entry in told for part in entry)
 
 

@@ -11,7 +11,7 @@ from widgets.log_view import Filter, LogView
 from widgets.pane import Face, Pane
 from widgets.prompt import Prompt
 from widgets.rows import EMPTY, Row, cell, inked, row, width_of
-from widgets.states import absent, placeholder, staleness
+from widgets.states import placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, count, plural, span
 
@@ -127,6 +127,7 @@ class LogsPane(Pane):
         self.view = LogView()
         self.prompt: Prompt | None = None
         self.problem = ""
+        self.draft = ""
         self.shift = 0
 
     def slice_of(self, picture: Picture) -> object:
@@ -154,7 +155,7 @@ class LogsPane(Pane):
                 spans = inked((*spans, (" " * max(width - width_of(spans), 0), Ink.TEXT)), Ink.SELECTED)
             rows.append(spans)
         if not window:
-            rows.append(self._nothing(picture))
+            rows += self._nothing(picture, width, self.view.height)
         if asked:
             rows += [EMPTY] * (height - 1 - len(rows))
             if self.problem:
@@ -163,15 +164,12 @@ class LogsPane(Pane):
                 rows.append(self.prompt.row())
         return Face(title(picture.logs, self.view, now, glyphs), rows)
 
-    def _nothing(self, picture: Picture) -> Row:
+    def _nothing(self, picture: Picture, width: int, height: int) -> list[Row]:
         if self.view.filter is not None:
-            return row(
-                (f" no held line {'is left by' if self.view.filter.inverse else 'matches'} ", Ink.DIM),
-                f"/{clean(self.view.filter.text)}",
-            )
-        if absent(picture, "logs"):
-            return row((f" no logs are configured for {picture.environment}", Ink.DIM))
-        return placeholder(picture.logs, picture, "logs") or row((" no lines yet", Ink.DIM))
+            said = "no held line is left by" if self.view.filter.inverse else "no held line matches"
+            return [row((f" {said} ", Ink.DIM), f"/{clean(self.view.filter.text)}")]
+        missing = placeholders(picture.logs, picture, "logs", width, height)
+        return missing or [row((" no lines yet", Ink.DIM))]
 
     @staticmethod
     def _origin_width(window: Iterable[LogLine], width: int) -> int:

@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING
 from widgets.gauges import sparkline
 from widgets.pane import Face, Pane
 from widgets.rows import EMPTY, Row, right, row, width_of
-from widgets.states import absent, placeholder, staleness
+from widgets.states import absent, placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, count, pace, percent, signed, size, span
 
 if TYPE_CHECKING:
     from console.core.picture import Picture, Trend
-    from console.core.readings import Reading, RedisStats, SessionCensus
+    from console.core.readings import RedisStats, SessionCensus
 
 NEARLY_FULL = 0.9
 FILLING = 0.75
 
 
-def memory_row(stats: RedisStats, trend: Trend, width: int, glyphs: Glyphs) -> Row:
-    """`memory   612 MB of 2 GB  31%  ▂▃▃▄▅▅▆▆  +1.2%/h, full in 14d`; what does not fit is left out from the right."""
+def trend_words(trend: Trend) -> str:
+    """`+1.2%/h, full in 14d`; empty where nothing is known."""
+    if trend.per_hour is None:
+        return ""
+    return pace(trend.per_hour) + (f", full in {span(trend.full_in)}" if trend.full_in is not None else "")
+
+
+def memory_rows(stats: RedisStats, trend: Trend, width: int, glyphs: Glyphs, *, most: int) -> list[Row]:
+    """`memory   612 MB of 2 GB  31%  ▂▃▃▄▅▅▆▆  +1.2%/h, full in 14d`; in a second row what there is no room for."""
     if stats.limit:
         ratio = stats.used / stats.limit
         ink = Ink.BAD if ratio >= NEARLY_FULL else Ink.WARN if ratio >= FILLING else Ink.STRONG
@@ -30,15 +37,14 @@ def memory_row(stats: RedisStats, trend: Trend, width: int, glyphs: Glyphs) -> R
         told = row((f"{size(stats.used)}", Ink.STRONG), (", no limit set", Ink.DIM))
     spans = (*row((" memory   ", Ink.DIM)), *told)
     spark = sparkline(trend.history, 16 if width >= 56 else 10, glyphs).lstrip()
-    words = ""
-    if trend.per_hour is not None:
-        words = pace(trend.per_hour)
-        if trend.full_in is not None:
-            words += f", full in {span(trend.full_in)}"
-    for more in (row("  ", (spark, Ink.ACCENT)) if spark else EMPTY, row((f"  {words}", Ink.DIM)) if words else EMPTY):
-        if width_of(spans) + width_of(more) <= width:
-            spans = (*spans, *more)
-    return spans
+    if spark and width_of(spans) + 2 + len(spark) <= width:
+        spans = (*spans, *row("  ", (spark, Ink.ACCENT)))
+    words = trend_words(trend)
+    if not words:
+        return [spans]
+    if width_of(spans) + 2 + len(words) <= width:
+        return [(*spans, *row((f"  {words}", Ink.DIM)))]
+    return [spans, row((f"          {words}", Ink.DIM))][:most]
 
 
 def _tenants(census: SessionCensus, width: int) -> str:
@@ -141,21 +147,23 @@ def redis_rows(
     """The pane's rows: memory and sessions first, then as much else as there is room for."""
     rows: list[Row] = []
     stats = picture.redis.value
-    rows.append(
-        memory_row(stats, picture.memory_trend, width, glyphs)
-        if stats is not None
-        else placeholder(picture.redis, picture, "redis") or EMPTY
-    )
+    if stats is not None:
+        rows += memory_rows(stats, picture.memory_trend, width, glyphs, most=2 if height > 3 else 1)
+    else:
+        rows += placeholders(picture.redis, picture, "redis", width, max(height - 1, 1))
     if stats is None and absent(picture, "redis"):
         return rows
     census = picture.sessions.value
     if census is not None:
         spans = sessions_row(census, picture.session_trend, picture.sessions.taken_at, now, width)
-        rows.append(_aged(spans, picture.sessions, now))
+        rows.append(_aged(spans, picture, now))
         if height >= 3 and not whole and census.tenants:
-            rows.append(_aged(row(f"          {_tenants(census, width - 11)}"), picture.sessions, now))
+            rows.append(_aged(row(f"          {_tenants(census, width - 11)}"), picture, now))
     elif picture.sessions.error:
-        rows.append(row((" sessions could not be counted: ", Ink.BAD), clean(picture.sessions.error)))
+        said = row((" sessions could not be counted: ", Ink.BAD), clean(picture.sessions.error))
+        if picture.sessions.error == picture.redis.error:
+            said = row((" sessions could not be counted either", Ink.BAD))
+        rows.append(said)
     elif not absent(picture, "sessions"):
         rows.append(row((" sessions ", Ink.DIM), ("counting…", Ink.DIM)))
     if stats is not None:
@@ -165,11 +173,12 @@ def redis_rows(
     return rows[:height]
 
 
-def _aged(spans: Row, reading: Reading[SessionCensus], now: datetime) -> Row:
-    """Greyed, with why, where the count is no longer the present."""
+def _aged(spans: Row, picture: Picture, now: datetime) -> Row:
+    """Greyed where the count is no longer the present, with why unless the title says the same already."""
+    reading = picture.sessions
     if not reading.is_stale(now):
         return spans
-    why = f"  {clean(reading.error)}" if reading.error else ""
+    why = f"  {clean(reading.error)}" if reading.error and reading.error != picture.redis.error else ""
     return (*((text, Ink.STALE) for text, _ in spans), (why, Ink.WARN))
 
 

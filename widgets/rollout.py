@@ -10,7 +10,7 @@ from console.core.states import Outcome
 from widgets.gauges import bar
 from widgets.pane import Face, Pane
 from widgets.rows import EMPTY, Row, cell, right, row
-from widgets.states import placeholder, staleness
+from widgets.states import placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, moment, percent, plural, span, steps
 
@@ -150,10 +150,10 @@ def _version(version: VersionShare, deployed: Deployed, now: datetime, columns: 
 def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyphs: Glyphs) -> list[Row]:
     """The pane's rows: state and why, the versions, then what runs; never more than `height`."""
     operations = current(picture.operations, now)
-    missing = placeholder(picture.cluster, picture, "kubernetes") if picture.deployed is None else None
     if picture.deployed is None:
-        rows = [missing or row((" reading…", Ink.DIM))]
-        return rows + [operation_row(operation, now, glyphs) for operation in operations[: height - 1]]
+        missing = placeholders(picture.cluster, picture, "kubernetes", width, max(height - 1, 1))
+        rows = missing or [row((" reading…", Ink.DIM))]
+        return rows + [operation_row(operation, now, glyphs) for operation in operations[: height - len(rows)]]
     deployed = picture.deployed
     rows = [state_row(deployed)]
     # Operations come before old versions: what is happening is more urgent than what was.
@@ -162,7 +162,7 @@ def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyph
     room = height - 1 - len(strip)
     if deployed.versions:
         rows += table(deployed, now, width, glyphs, most=room - roomy, heading=roomy)
-    elif not missing:
+    else:
         rows.append(row(("   no pods are deployed", Ink.DIM)))
     notices = [row((f" {glyphs.warn} ", Ink.WARN), (clean(notice), Ink.DIM)) for notice in reversed(picture.notices)]
     spare = height - len(rows) - len(strip)

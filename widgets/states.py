@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from console.core.states import SourceState
@@ -22,13 +23,22 @@ def absent(picture: Picture, source: str) -> bool:
 
 def placeholder(reading: Reading[Any], picture: Picture, source: str) -> Row | None:
     """The row shown in place of a value that there never was; None where there is one."""
+    return next(iter(placeholders(reading, picture, source, 10_000, 1)), None)
+
+
+def placeholders(reading: Reading[Any], picture: Picture, source: str, width: int, most: int) -> list[Row]:
+    """The rows shown in place of a value that there never was, at most `most`; none where there is one."""
     if reading.value is not None:
-        return None
+        return []
     if reading.error is not None:
-        return row((" could not read: ", Ink.BAD), clean(reading.error))
+        said = wrap(clean(reading.error), max(width - 17, 20), break_on_hyphens=False)
+        if len(said) > most:
+            said = [*said[: most - 1], " ".join(said[most - 1 :])]
+        heads = (" could not read: ", *(" " * 17,) * len(said))
+        return [row((head, Ink.BAD), line) for head, line in zip(heads, said, strict=False)]
     if absent(picture, source):
-        return row((f" {source} is not configured for {picture.environment}", Ink.DIM))
-    return row((" reading…", Ink.DIM))
+        return [row((f" {source} is not configured for {picture.environment}", Ink.DIM))]
+    return [row((" reading…", Ink.DIM))]
 
 
 def staleness(reading: Reading[Any], now: datetime, glyphs: Glyphs) -> Row:

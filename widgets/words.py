@@ -16,7 +16,7 @@ def clean(text: str) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time: `12s`, `4m`, `41h12m`, `6d4h`."""
+    """A length of time: `12s`, `4m`, `41h12m`, `6d4h`, `14d`."""
     seconds = max(int(length.total_seconds()), 0)
     if seconds < 60:
         return f"{seconds}s"
@@ -27,7 +27,7 @@ def span(length: timedelta) -> str:
     if hours < 72:
         return f"{hours}h{minutes:02d}m" if minutes else f"{hours}h"
     days, hours = divmod(hours, 24)
-    return f"{days}d{hours}h" if hours else f"{days}d"
+    return f"{days}d{hours}h" if hours and days < 10 else f"{days}d"
 
 
 def steps(length: timedelta) -> str:
