@@ -100,7 +100,8 @@ def unanswered(host: str, call: str, error: BaseException, seconds: float) -> Ku
 
     head = f"kubernetes {host}: {call}"
     cause = _deepest(error)
-    if isinstance(error, (exceptions.SSLError, ssl.SSLError)) or isinstance(cause, ssl.SSLError):
+    is_tls = isinstance(error, (exceptions.SSLError, ssl.SSLError)) or isinstance(cause, ssl.SSLError)
+    if is_tls and not _is_cut_off(cause):
         return KubernetesError(0, "TLS", f"{head}: {_tls(cause)}")
     if isinstance(error, exceptions.NameResolutionError):
         return KubernetesError(0, "Refused", f"{head}: the host name is not known; check the cluster's server address")
@@ -182,6 +183,12 @@ def _told(body: bytes, content_type: str) -> tuple[str, str]:
 def _line(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """Whether a TLS failure only says that the other side went away without a word."""
+    ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
+    return isinstance(error, ended) or "EOF" in str(error)
 
 
 def _deepest(error: BaseException) -> BaseException:

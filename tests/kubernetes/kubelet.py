@@ -61,10 +61,17 @@ class KubeletStandIn:
             return
         self._done[metadata["uid"]] = metadata["name"]
         bad = any(each["image"] in self._bad for each in pod["spec"]["containers"])
-        with suppress(KubernetesError):
-            self._api.patch(
-                PODS, metadata["name"], {"status": _status(pod, bad)}, content_type=MERGE_PATCH, subresource="status"
-            )
+        for _ in range(3):
+            with suppress(KubernetesError):
+                self._api.patch(
+                    PODS,
+                    metadata["name"],
+                    {"status": _status(pod, bad)},
+                    content_type=MERGE_PATCH,
+                    subresource="status",
+                )
+                return
+            self._ended.wait(0.1)
 
 
 def _status(pod: Json, bad: bool) -> Json:

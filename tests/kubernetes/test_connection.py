@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 import stat
 import sys
 import threading
@@ -219,42 +218,6 @@ def test_a_server_that_speaks_no_tls_says_so(tmp_path: Path, proxy: Proxy) -> No
         open_kubernetes(kubeconfig(tmp_path, proxy.url.replace("http:", "https:"))).get(DEPLOYMENTS, "x")
     assert error.value.reason == "TLS"
     assert "it does not speak TLS; the server address should perhaps begin with http://" in sentence(error)
-
-
-def test_a_certificate_that_is_not_trusted_says_so(tmp_path: Path, tls_server: int) -> None:
-    with pytest.raises(KubernetesError) as error:
-        open_kubernetes(kubeconfig(tmp_path, f"https://127.0.0.1:{tls_server}")).get(DEPLOYMENTS, "x")
-    assert error.value.reason == "TLS"
-    assert (
-        "its certificate is not trusted (self-signed certificate); check the cluster's certificate-authority"
-        in sentence(error)
-    )
-
-
-@pytest.fixture
-def tls_server(tmp_path: Path) -> int:
-    """The port of a server with a certificate that nobody signed."""
-    import socket
-    import subprocess
-
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        try:
-            plain, _ = listener.accept()
-            context.wrap_socket(plain, server_side=True)
-        except OSError:
-            pass
-        finally:
-            listener.close()
-
-    threading.Thread(target=serve, daemon=True).start()
-    return int(listener.getsockname()[1])
 
 
 def test_a_server_that_hangs_is_given_up_at_the_deadline(proxy: Proxy) -> None:
