@@ -236,19 +236,29 @@ def test_recreate_ends_all_old_pods_before_the_first_new_one(live: Namespace) ->
 
 
 @kubernetes
-def test_scaling_amid_a_rollout_shares_the_pods_in_proportion(live: Namespace) -> None:
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}}
-    live.create("deployments", deployment(replicas=10, strategy=rolling))
+@pytest.mark.parametrize(
+    ("replicas", "surge", "unavailable", "stuck", "scaled_to", "shared"),
+    [
+        # The example of the page on Deployments: 8 old and 5 new of 10, scaled to 15.
+        (10, 3, 2, [8, 5], 15, [11, 7]),
+        # Halves round up, so that one too many is left, which the oldest of equals gives.
+        (6, 2, 2, [4, 4], 5, [3, 4]),
+    ],
+)
+def test_scaling_amid_a_rollout_shares_the_pods_in_proportion(
+    live: Namespace, replicas: int, surge: int, unavailable: int, stuck: list[int], scaled_to: int, shared: list[int]
+) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
+    live.create("deployments", deployment(replicas=replicas, strategy=rolling))
     settled(live)
     set_image(live, "bad")
-    # The example of the Deployment page: 8 old and 5 new of 10, scaled to 15, are 11 old and 7 new.
 
     def sizes() -> list[int]:
         return [each["spec"]["replicas"] for _, each in sorted(sets_by_revision(live).items())]
 
-    wait_until(lambda: sizes() == [8, 5], within=PATIENCE, what="the rollout stuck at 8 and 5")
-    live.client.ok("PATCH", live.path("deployments", "web", "scale"), {"spec": {"replicas": 15}}, media=MERGE)
-    wait_until(lambda: sizes() == [11, 7], within=PATIENCE, what=f"11 and 7, there are {sizes()}")
+    wait_until(lambda: sizes() == stuck, within=PATIENCE, what=f"the rollout stuck at {stuck}")
+    live.client.ok("PATCH", live.path("deployments", "web", "scale"), {"spec": {"replicas": scaled_to}}, media=MERGE)
+    wait_until(lambda: sizes() == shared, within=PATIENCE, what=f"{shared}, there are {sizes()}")
 
 
 @kubernetes

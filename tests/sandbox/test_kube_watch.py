@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from console.sandbox.kube import watch
 from console.sandbox.kube.housekeeping import SYSTEM_NAMESPACES
 from console.sandbox.kube.kinds import CONFIG_MAPS
 from console.sandbox.kube.objects import name_of
@@ -350,3 +351,43 @@ async def test_no_change_is_lost_or_told_twice_by_watches_that_end_and_go_on() -
                         break
         await writing
         assert told == [f"n{number:03}" for number in range(300)]
+
+
+async def test_a_watch_from_a_version_to_come_tells_only_what_comes_after_it() -> None:
+    async with serving() as (server, session):
+        url = f"{server.url}/api/v1/namespaces/default/configmaps"
+        query = {"watch": "true", "resourceVersion": str(server.store.revision + 2)}
+        async with session.get(url, params=query) as answer:
+            for name in "abcd":
+                config_map(server, name)
+            told = [json.loads(await answer.content.readline())["object"]["metadata"]["name"] for _ in range(2)]
+        assert told == ["c", "d"]
+
+
+async def test_no_bookmark_overtakes_a_change_that_comes_as_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as (server, _):
+        request = watch.WatchRequest(
+            kind=CONFIG_MAPS,
+            namespace=None,
+            match=lambda _obj: True,
+            revision=server.store.revision,
+            initial_events=False,
+            bookmarks=True,
+            timeout=20,
+            bookmark_every=0,
+        )
+        waits = 0
+        real = watch._next
+
+        async def change_at_the_last_moment(queue: asyncio.Queue[Any], ended: asyncio.Event, within: float) -> Any:
+            nonlocal waits
+            waits += 1
+            if waits == 1:
+                config_map(server, "late")
+                return None
+            return await real(queue, ended, within)
+
+        monkeypatch.setattr(watch, "_next", change_at_the_last_moment)
+        events = watch.events(server.api, request, asyncio.Event())
+        assert [(await anext(events))[0] for _ in range(2)] == ["ADDED", "BOOKMARK"]
+        await events.aclose()

@@ -21,7 +21,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ready-after", type=float, default=0.5, help="seconds until a container is ready")
     parser.add_argument("--never-ready", default=r":[^/]*broken", help="pattern of images that never become ready")
     parser.add_argument("--backoff", type=float, default=10.0, help="seconds of the first restart back-off")
-    parser.add_argument("--history", type=int, default=20_000, help="how many changes are kept for watches")
+    parser.add_argument("--history", type=int, default=5_000, help="how many changes are kept for watches")
     return parser.parse_args()
 
 

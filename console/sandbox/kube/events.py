@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from console.sandbox.kube.api import Api
 from console.sandbox.kube.errors import ApiError
 from console.sandbox.kube.kinds import EVENTS
 from console.sandbox.kube.objects import Obj, namespace_of, object_reference, timestamp
+from console.sandbox.kube.store import Key
 
 NORMAL, WARNING = "Normal", "Warning"
 MOST_KEPT = 2_000
+# A probe that fails many times a second must not push everything else out of the history.
+REPEAT_EVERY = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class _Known:
+    """An event that was written, and how often it came up since."""
+
+    key: Key
+    written_at: datetime
+    unwritten: int = 0
 
 
 class Recorder:
@@ -20,7 +34,7 @@ class Recorder:
         self._api = api
         self._component = component
         self._host = host
-        self._known: OrderedDict[tuple[str, ...], tuple[str, str]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
         self._count = 0
 
     def normal(self, obj: Obj, reason: str, message: str, *, field: str = "") -> None:
@@ -39,10 +53,13 @@ class Recorder:
         namespace = namespace_of(obj) or "default"
         identity = (namespace, involved["kind"], involved["name"], involved["uid"], field, kind, reason, message)
         known = self._known.get(identity)
-        if known is not None and (event := self._api.find(EVENTS, *known)):
-            event["count"] = event.get("count", 1) + 1
-            event["lastTimestamp"] = now
-            self._api.update(EVENTS, event)
+        if known is not None and (event := self._api.find(EVENTS, *known.key)):
+            known.unwritten += 1
+            if self._api.clock() - known.written_at >= REPEAT_EVERY:
+                event["count"] = event.get("count", 1) + known.unwritten
+                event["lastTimestamp"] = now
+                known.written_at, known.unwritten = self._api.clock(), 0
+                self._api.update(EVENTS, event)
             return
         self._count += 1
         name = f"{involved['name']}.{self._api.store.revision:x}{self._count:08x}"
@@ -68,11 +85,11 @@ class Recorder:
             if error.reason not in ("NotFound", "Forbidden"):
                 raise
             return
-        self._known[identity] = (namespace, name)
+        self._known[identity] = _Known((namespace, name), self._api.clock())
         self._forget()
 
     def _forget(self) -> None:
         while len(self._known) > MOST_KEPT:
-            _, (namespace, name) = self._known.popitem(last=False)
-            if self._api.find(EVENTS, namespace, name) is not None:
-                self._api.delete(EVENTS, namespace, name)
+            _, oldest = self._known.popitem(last=False)
+            if self._api.find(EVENTS, *oldest.key) is not None:
+                self._api.delete(EVENTS, *oldest.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -328,9 +328,10 @@ class Rest:
         # A client that hangs up is the usual end of a watch.
         with suppress(ConnectionResetError):
             await response.prepare(request)
-            async for event, obj in watch.events(self.api, asked, self.ended):
-                plain = event == "BOOKMARK"
-                await response.write(watch.encode(event, obj, _same if plain else shaped))
+            async with aclosing(watch.events(self.api, asked, self.ended)) as events:
+                async for event, obj in events:
+                    plain = event == "BOOKMARK"
+                    await response.write(watch.encode(event, obj, _same if plain else shaped))
             await response.write_eof()
         return response
 

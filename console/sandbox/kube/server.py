@@ -54,7 +54,7 @@ class KubeServer:
         timing: Timing | None = None,
         clock: Clock = utc_now,
         port: int = 0,
-        history: int = 20_000,
+        history: int = 5_000,
         bookmark_every: timedelta = timedelta(seconds=60),
         watch_timeout: timedelta = timedelta(minutes=30),
     ) -> None:

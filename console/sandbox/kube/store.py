@@ -47,7 +47,7 @@ class Store:
     history: how many changes are kept for watches and old snapshots.
     """
 
-    def __init__(self, *, history: int = 20_000) -> None:
+    def __init__(self, *, history: int = 5_000) -> None:
         self._objects: dict[str, dict[Key, Obj]] = {}
         self._history: deque[Change] = deque()
         self._most = history

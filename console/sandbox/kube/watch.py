@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from console.sandbox.kube.api import Api
@@ -69,7 +69,7 @@ def _bookmark(request: WatchRequest, revision: int, *, ends_initial: bool = Fals
     return {"kind": request.kind.name, "apiVersion": request.kind.api_version, "metadata": metadata}
 
 
-async def events(api: Api, request: WatchRequest, ended: asyncio.Event) -> AsyncIterator[tuple[str, Obj]]:
+async def events(api: Api, request: WatchRequest, ended: asyncio.Event) -> AsyncGenerator[tuple[str, Obj], None]:
     """The events of a watch, until its time-out, `ended`, or a client too far behind.
 
     A revision that is no longer kept gives one ERROR event with a Status of code 410, as a real server's watch cache
