@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -63,6 +62,8 @@ def plan_rollback(
 
 def difference(now: str, to: str, now_title: str, to_title: str) -> tuple[str, ...]:
     """The unified diff of two pod templates (JSON texts) written as YAML, a line each, with literal secrets hidden."""
+    import difflib
+
     lines = difflib.unified_diff(
         _yaml(masked(now)), _yaml(masked(to)), now_title, to_title, n=_CONTEXT_LINES, lineterm=""
     )

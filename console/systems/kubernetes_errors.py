@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -96,6 +95,8 @@ def from_status(host: str, call: str, status: Mapping[str, Any]) -> KubernetesEr
 
 def unanswered(host: str, call: str, error: BaseException, seconds: float) -> KubernetesError:
     """The error for a call without an answer. seconds: the deadline it had. error: what urllib3 or a socket raised."""
+    import ssl
+
     from urllib3 import exceptions
 
     head = f"kubernetes {host}: {call}"
@@ -187,6 +188,8 @@ def _line(text: str) -> str:
 
 def _is_cut_off(error: BaseException) -> bool:
     """Whether a TLS failure only says that the other side went away without a word."""
+    import ssl
+
     ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
     return isinstance(error, ended) or "EOF" in str(error)
 
@@ -208,6 +211,8 @@ def _plain(error: BaseException) -> str:
 
 
 def _tls(error: BaseException) -> str:
+    import ssl
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted ({error.verify_message}); "

@@ -18,7 +18,7 @@ from console.systems.kubernetes_connection import (
     KubernetesError,
     Resource,
 )
-from console.systems.kubernetes_objects import owner, read_pod, read_workload
+from console.systems.kubernetes_objects import owner, progressing, read_pod, read_workload
 from tests.conftest import wait_until
 from tests.kubernetes.proxy import Proxy
 
@@ -106,6 +106,9 @@ class World:
 
     def settled(self, name: str = NAME) -> Workload:
         def look() -> Workload | None:
+            # The controller's last word on a rollout; after it the object does not change by itself any more.
+            if progressing(self.live(name)).get("reason") != "NewReplicaSetAvailable":
+                return None
             workload = self.workload(name)
             return workload if workload.settled and workload.current else None
 
