@@ -239,6 +239,24 @@ class Dashboard(ConsoleScreen):
             return pane.line()
         return "\n".join(line.strip("│|").rstrip() for line in pane.text()[1:]).strip()
 
+    def on_click(self, event: events.Click) -> None:
+        """A click gives a pane the keys."""
+        if isinstance(event.widget, Pane):
+            self.focus_pane(str(event.widget.id))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel moves in the pane that has the keys."""
+        self._wheel(event, "up")
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves in the pane that has the keys."""
+        self._wheel(event, "down")
+
+    def _wheel(self, event: events.MouseEvent, key: str) -> None:
+        event.stop()
+        for _ in range(3):
+            self._move(key)
+
     def on_key(self, event: events.Key) -> None:
         """Typing, then moving, then the action table."""
         if self.logs.prompt is not None:

@@ -36,7 +36,8 @@ def bypass_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
         return EMPTY
     if state is None or reading.is_stale(now):
         seen = "never read" if state is None else f"none was open {steps(age)} ago"
-        return row((f" BYPASS UNKNOWN {glyphs.dot} {seen} {glyphs.dot} {trouble}", Ink.BYPASS))
+        parts = (" BYPASS UNKNOWN", "the workload fails closed", seen, trouble)
+        return row((f" {glyphs.dot} ".join(parts), Ink.BYPASS))
     return EMPTY
 
 

@@ -59,6 +59,7 @@ class LogView:
         self._held = held
         self._all: list[LogLine] = []
         self._matching: list[LogLine] = []
+        self._hits: list[LogLine] = []
         self.filter: Filter | None = None
         self.in_context = False
         self.following = True
@@ -79,8 +80,8 @@ class LogView:
 
     @property
     def matches(self) -> int:
-        """How many held lines the filter takes."""
-        return len(self._matching)
+        """How many held lines the filter takes, markers not counted."""
+        return len(self._hits)
 
     @property
     def waiting(self) -> int:
@@ -104,16 +105,20 @@ class LogView:
             fresh.insert(0, LogLine(fresh[0].number - 1, words, "", "", marker=True))
         self._all += fresh
         if self.filter is not None:
-            self._matching += [line for line in fresh if self.filter.takes(line)]
+            taken = [line for line in fresh if self.filter.takes(line)]
+            self._matching += taken
+            self._hits += [line for line in taken if not line.marker]
         if len(self._all) > self._held * 5 // 4:
             del self._all[: len(self._all) - self._held]
             oldest = self._all[0].number
-            del self._matching[: bisect_left(self._matching, oldest, key=_number)]
+            for kept in (self._matching, self._hits):
+                del kept[: bisect_left(kept, oldest, key=_number)]
 
     def set_filter(self, text: str) -> None:
         """Show only what `text` takes, or everything when it is empty. Raises BadFilter and changes nothing then."""
         self.filter = Filter.parse(text) if text not in ("", "!") else None
         self._matching = [line for line in self._all if self.filter.takes(line)] if self.filter else []
+        self._hits = [line for line in self._matching if not line.marker]
         self.in_context = False
         self.follow()
 
@@ -155,10 +160,10 @@ class LogView:
 
     def step(self, by: int) -> bool:
         """Go to the next (1) or previous (-1) match among all lines; False where there is none further."""
-        if self.filter is None or not self._matching:
+        if self.filter is None or not self._hits:
             return False
         self.pause()
-        numbers = self._matching
+        numbers = self._hits
         if not self.in_context:
             place = bisect_left(numbers, self._cursor, key=_number)
             self.in_context = True
@@ -174,7 +179,7 @@ class LogView:
 
     def place(self) -> tuple[int, int]:
         """Which match the mark is on, from 1, and of how many."""
-        return bisect_right(self._matching, self._cursor, key=_number), len(self._matching)
+        return bisect_right(self._hits, self._cursor, key=_number), len(self._hits)
 
     def leave(self) -> bool:
         """Step out once: of the context, of the pause, of the filter. False where there is nothing to leave."""

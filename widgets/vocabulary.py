@@ -184,22 +184,7 @@ ASCII_GLYPHS = Glyphs(
 )
 
 # What the picture's own words may hold, said in ASCII.
-_SPELLED = str.maketrans(
-    {
-        "…": "~",
-        "─": "-",
-        "→": "->",
-        "–": "-",
-        "—": "-",
-        "·": "-",
-        "≤": "<=",
-        "≥": ">=",
-        "±": "+-",
-        "“": '"',
-        "”": '"',
-        "µ": "u",
-    }
-)
+_SPELLED = str.maketrans(dict(zip("…─–—·“”µ", '~----""u', strict=True)) | {"→": "->", "≤": "<=", "≥": ">=", "±": "+-"})
 
 
 @dataclass(frozen=True, slots=True)
