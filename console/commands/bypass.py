@@ -97,7 +97,8 @@ def words(picture: Picture) -> str:
     used = f"{state.value.today} of {state.value.a_day} used today"
     grant = state.value.grant
     if grant is None:
-        return f"no bypass is open; {used}"
+        odd = f"; {state.value.warning}" if state.value.warning else ""
+        return f"no bypass is open; {used}{odd}"
     left = int(state.value.remaining.total_seconds())
     return f'BYPASS ON, {left // 60}:{left % 60:02} left: "{grant.reason}" by {grant.actor}@{grant.host}; {used}'
 

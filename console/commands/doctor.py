@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from console.commands.choosing import Choice, add_choice, must_choose, remember
 from console.commands.examining import Finding, State, examinations
 from console.commands.plain import as_json
+from console.engine import warming
 
 EXAMPLES = """examples:
   hakgal-console doctor                                  the only or last-used system and environment
@@ -48,6 +49,8 @@ def examine(choice: Choice) -> Iterator[Finding]:
     """All findings, in the order of the examinations; each has its own deadlines."""
     from concurrent.futures import ThreadPoolExecutor
 
+    environment = choice.environment
+    warming.warm(*warming.light(environment), *warming.metrics(environment), *warming.cluster(environment))
     every = examinations(choice)
     with ThreadPoolExecutor(max_workers=len(every)) as pool:
         for findings in pool.map(guarded, every):

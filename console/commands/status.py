@@ -92,7 +92,8 @@ def _bypass(picture: Picture) -> list[str]:
         return [f"bypass     unknown: {reading.error or 'not read'}"]
     state = reading.value
     if state.grant is None:
-        return [f"bypass     none open, {state.today} of {state.a_day} used today"]
+        odd = f"; {state.warning}" if state.warning else ""
+        return [f"bypass     none open, {state.today} of {state.a_day} used today{odd}"]
     left = max(timedelta(0), state.remaining - (reading.age(picture.taken_at) or timedelta(0)))
     return [f"bypass     ON, {int(left.total_seconds())} s left: {state.grant.reason} ({state.grant.actor})"]
 

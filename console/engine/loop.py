@@ -18,6 +18,7 @@ from console.core.system import Environment, Metric, MetricSource, System
 from console.core.trends import trend
 from console.core.units import Dimension, Unit
 from console.core.verdicts import Evaluation, Series, evaluate
+from console.engine import warming
 from console.engine.assembly import Sources, assemble
 from console.engine.books import Books
 from console.engine.folding import metric_value, redis_word, source_health
@@ -117,20 +118,43 @@ class Loop:
         )
         if self.sources.logs is not None:
             self.sources.logs.subscribe(self._logged)
-        for source in self.sources.every:
-            source.start(self.dirty.set)
+        threading.Thread(target=self._start_sources, name="warming", daemon=True).start()
         due = time.monotonic()
         while not self._stopped.is_set():
             try:
                 if time.monotonic() >= due or self._alerts.checked_at is None:
                     due = max(due + self._interval, time.monotonic())
                     self._tick()
-                self._fold()
             except Exception:  # the loop must outlive any one tick; the picture then keeps its age
                 log.exception("tick")
+            self._publish_now()
             self._stopped.wait(SHORTEST_PAUSE)
             self.dirty.wait(max(0.0, due - time.monotonic()))
             self.dirty.clear()
+
+    def _start_sources(self) -> None:
+        """Start every source, the quick ones first, each after the libraries it needs have been imported."""
+        sources, environment = self.sources, self._environment
+        last: tuple[Source[Any] | None, ...] = (sources.metrics, sources.kubernetes)
+        first = [source for source in sources.every if source not in last]
+        stages = (
+            (warming.light(environment), first),
+            (warming.metrics(environment), [sources.metrics]),
+            (warming.cluster(environment), [sources.kubernetes]),
+        )
+        for modules, started in stages:
+            if self._stopped.is_set():
+                return
+            warming.warm(*modules)
+            for source in started:
+                if source is not None:
+                    source.start(self.dirty.set)
+
+    def _publish_now(self) -> None:
+        try:
+            self._fold()
+        except Exception:  # the loop must outlive any one picture
+            log.exception("fold")
 
     def _readings(self) -> Readings:
         sources = self.sources
