@@ -149,7 +149,8 @@ class ConsoleDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Take the terminal."""
-        output = self._file.fileno() if self._file is not None else 2
+        # Textual draws on standard error; where that goes to a file, the terminal is still at standard output.
+        output = next((fd for fd in (2, 1) if os.isatty(fd)), 2)
         self._outlet = Outlet(output, recovered=self._repaint, gone=self._hung_up)
         self.write("\x1b[22;0t")
         super().start_application_mode()  # type: ignore[no-untyped-call]

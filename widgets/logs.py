@@ -13,7 +13,7 @@ from widgets.prompt import Prompt
 from widgets.rows import EMPTY, Row, cell, inked, row, width_of
 from widgets.states import placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
-from widgets.words import clean, count, plural, span
+from widgets.words import clean, count, plural, steps
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
@@ -28,6 +28,15 @@ _LEVEL_WORD = re.compile(
 )
 
 
+_POD = re.compile(r".+-[a-z0-9]{5,10}-([a-z0-9]{5})")
+
+
+def origin(name: str) -> str:
+    """A short name of where a line comes from: of a pod the part that tells it from its neighbours."""
+    pod = _POD.fullmatch(name)
+    return pod[1] if pod else clean(name)
+
+
 def message(line: LogLine) -> str:
     """The line without the time and the level that the columns beside it already say."""
     text = line.text
@@ -35,6 +44,8 @@ def message(line: LogLine) -> str:
         text = _SAID_ALREADY.sub("", text, count=1)
     if line.level:
         text = _LEVEL_WORD.sub("", text, count=1)
+    if text.startswith(f"{line.origin} "):
+        text = text[len(line.origin) + 1 :]
     return clean(text)
 
 
@@ -47,7 +58,7 @@ def line_row(line: LogLine, width: int, origin_width: int, glyphs: Glyphs, found
     start = row(
         (f" {time} ", Ink.DIM),
         (f"{line.level[:5]:<5} ", ink),
-        cell(clean(line.origin), origin_width, Ink.DIM, cut=glyphs.cut) if origin_width else "",
+        cell(origin(line.origin), origin_width, Ink.DIM, cut=glyphs.cut) if origin_width else "",
     )
     text = message(line)
     text_ink = Ink.STRONG if line.level == "ERROR" else Ink.TEXT
@@ -68,13 +79,17 @@ def line_row(line: LogLine, width: int, origin_width: int, glyphs: Glyphs, found
 
 
 def rates(counts: LogCounts, glyphs: Glyphs) -> Row:
-    """`errors 0/h · rejects 1,204/h`; before an hour was observed, the count so far."""
+    """`errors 0/h · rejects 1,204/h`; before an hour was observed, the counts so far: `errors 0 · rejects 4 in 2m`.
+
+    The first pattern is always told, the others only once they have matched.
+    """
+    if not counts.patterns:
+        return EMPTY
     whole = counts.observed >= timedelta(hours=1)
-    words = [
-        f"{clean(name)} {count(hour)}{'/h' if whole else f' in {span(counts.observed)}'}"
-        for name, hour, _ in counts.patterns
-    ]
-    return row((f" {glyphs.dot} ".join(words), Ink.DIM)) if words else EMPTY
+    told = [entry for index, entry in enumerate(counts.patterns) if entry[1] or index == 0]
+    words = [f"{clean(name)} {count(hour)}{'/h' if whole else ''}" for name, hour, _ in told]
+    so_far = "" if whole else f" in {steps(counts.observed)}"
+    return row((f" {glyphs.dot} ".join(words) + so_far, Ink.DIM))
 
 
 def origins(counts: LogCounts) -> Row:
@@ -173,10 +188,10 @@ class LogsPane(Pane):
 
     @staticmethod
     def _origin_width(window: Iterable[LogLine], width: int) -> int:
-        names = {line.origin for line in window if not line.marker}
+        names = {origin(line.origin) for line in window if not line.marker}
         if len(names) < 2:
             return 0
-        return min(max(len(name) for name in names) + 2, 26 if width > 100 else 12)
+        return min(max(len(name) for name in names) + 2, 24 if width > 100 else 13)
 
     def line(self) -> str:
         """The marked line, else the newest, as it was written; for copying."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from console.core.readings import LogLine
 from widgets.log_view import BadFilter, Filter, LogView
-from widgets.logs import line_row, message
+from widgets.logs import line_row, message, origin
 from widgets.rows import plain
 from widgets.vocabulary import Glyphs, Ink
 
@@ -200,6 +200,13 @@ def test_a_line_does_not_say_its_time_and_level_twice() -> None:
     assert "2026-03-14" in shown.text
     assert not message(shown).startswith(("2026", shown.level))
     assert plain(line_row(shown, 100, 0, Glyphs(), None)).count(shown.level) == 1
+
+
+def test_a_pod_is_named_by_what_tells_it_from_its_neighbours_and_only_once() -> None:
+    name = "hak-gal-6d5f9c7b8-x2kqz"
+    assert origin(name) == "x2kqz"
+    assert origin("hak_gal.log") == "hak_gal.log"
+    assert message(LogLine(1, f"{name} session recovered", "INFO", name)) == "session recovered"
 
 
 def test_what_the_filter_found_is_marked() -> None:

@@ -16,6 +16,7 @@ from widgets.alerts import title as alerts_title
 from widgets.bypass_row import bypass_row
 from widgets.footer import key_sign, keys_row
 from widgets.header import header
+from widgets.logs import origins, rates
 from widgets.prompt import Prompt
 from widgets.redis import redis_rows
 from widgets.rollout import current, rollout_rows
@@ -240,6 +241,18 @@ def test_a_key_that_was_changed_is_shown_as_changed() -> None:
 def test_a_reading_that_only_hangs_is_stale_too() -> None:
     hung: Reading[object] = reading_of(object(), before(seconds=40))
     assert hung.is_stale(NOW)
+
+
+def test_log_counts_are_rates_only_once_an_hour_was_observed() -> None:
+    counts = pictures.LOG_COUNTS
+    assert plain(rates(counts, GLYPHS)) == "errors 0/h · rejects 1,204/h"
+    young = replace(counts, observed=timedelta(seconds=100))
+    assert plain(rates(young, GLYPHS)) == "errors 0 · rejects 1,204 in 1m"
+    assert plain(origins(counts)) == "hak_gal.log + 4 pods"
+    silent = replace(counts, patterns=(("errors", 0, 0), ("rejects", 0, 0)))
+    assert plain(rates(silent, GLYPHS)) == "errors 0/h"
+    lost = replace(counts, origins=(("hak_gal.log", ""), ("other.log", "permission denied")))
+    assert plain(origins(lost)) == "hak_gal.log + 1 more  1 not followed"
 
 
 def test_the_prompt_edits_a_line() -> None:
