@@ -67,7 +67,7 @@ def allowed_for(raw: bytes | None, key_lives: float, now: float) -> tuple[float,
         record_id = str(record.get("id", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return 0.0, ""
-    if expires - granted > CEILING or expires - now > CEILING:
+    if granted > now or expires - granted > CEILING:
         return 0.0, ""
     return max(0.0, min(expires - now, key_lives)), record_id
 

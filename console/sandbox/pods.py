@@ -180,7 +180,7 @@ class Container:
         await self.app.look_at_bypass()
         self.app.log.say("INFO", "ready", version=self.version, address=f"{self.ip}:{self.port}")
         self.ready = True
-        while True:
+        while not self.stopping:
             await asyncio.sleep(_TICK * self._around.chance.uniform(0.9, 1.1))
             await self.app.look_at_bypass()
             old = time.monotonic() - self._began > self._crash_after
@@ -190,13 +190,15 @@ class Container:
                 return
 
     async def _close(self, code: int) -> None:
-        self.ready = False
+        self.ready, self.stopping = False, True
         if self._life and self._life is not asyncio.current_task():
-            self._life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._life
+            # A call to Redis that times out at the very moment can swallow the cancellation, so once may not do.
+            while not self._life.done():
+                self._life.cancel()
+                await asyncio.wait([self._life], timeout=2 * _REDIS_DEADLINE)
         await self._runner.cleanup()
-        await self._client.aclose()
+        with contextlib.suppress(Exception):  # the connection is of no more use, however it ends
+            await asyncio.wait_for(self._client.aclose(), 2 * _REDIS_DEADLINE)
         if not self._ended.done():
             self._ended.set_result(code)
 

@@ -253,7 +253,8 @@ class World:
         self._store.thaw()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
         for part in (self._gateway.stop(), self._cluster.stop(), self._control.stop()):
             with contextlib.suppress(Exception):  # the process ends; nothing here may keep it
                 await asyncio.wait_for(part, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import random
 import re
@@ -15,12 +17,14 @@ from aiohttp import web
 
 from console.sandbox import metrics
 from console.sandbox.bypass_watch import BypassWatch, allowed_for
+from console.sandbox.faults import Faults
 from console.sandbox.firewall import Limiter
+from console.sandbox.kube.runtime import ContainerLog
 from console.sandbox.logs import PodLog, SharedLog
-from console.sandbox.pods import Addresses, is_newer, version_of
+from console.sandbox.pods import Addresses, Pods, Surroundings, is_newer, version_of
 from console.sandbox.sessions import session_key
 from console.sandbox.system_file import NoSystem, read_system
-from tests.conftest import wait_until
+from tests.conftest import free_port, wait_until
 from tests.sandbox.conftest import none_alive
 
 
@@ -56,6 +60,31 @@ async def test_two_sandboxes_that_choose_the_same_network_take_different_address
     finally:
         for runner in runners:
             await runner.cleanup()
+
+
+async def test_a_pod_starts_without_redis_and_ends_even_where_its_tick_swallows_the_cancellation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = Surroundings(Faults(), SharedLog(tmp_path / "hak_gal.log"), "key", "VARIABLE", random.Random(1))
+    env = {"REDIS_CLOUD_HOST": "127.0.0.1", "REDIS_CLOUD_PORT": str(free_port()), "REDIS_CLOUD_PASSWORD": "x"}
+    log = ContainerLog(lambda: datetime.now(UTC))
+    container = await Pods(around).start({"metadata": {"name": "p"}}, {"image": "hak-gal:v2.3.3"}, env, log, 0)
+    async with asyncio.timeout(5):
+        while not container.serving:
+            await asyncio.sleep(0.01)
+    blocked = asyncio.Event()
+
+    async def stubborn() -> None:
+        blocked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(container.app, "look_at_bypass", stubborn)
+    async with asyncio.timeout(10):
+        await blocked.wait()
+        await container.stop(1)
+        assert await container.wait() == 0
+    assert "session_recovery_failed" in "".join(line.text for line in log.lines())
 
 
 def test_lines_of_a_pod_are_in_its_own_log_and_the_shared_one_with_quotes_around_spaces(tmp_path: Path) -> None:
@@ -107,7 +136,7 @@ def record(granted: float = -60, expires: float = 240, **more: object) -> bytes:
         (b"\xff", 300.0, 0.0),
         (record(expires=-1), 300.0, 0.0),  # over by its own word
         (record(granted=-600, expires=600), 600.0, 0.0),  # longer than any grant may be
-        (record(granted=1000, expires=1500), 600.0, 0.0),  # of the future
+        (record(granted=100, expires=500), 600.0, 0.0),  # of the future
         (record(), -0.001, 0.0),  # a key that would never expire
         (record(), 3600.0, 0.0),  # a key that outlives any grant
     ],
