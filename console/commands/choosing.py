@@ -6,11 +6,12 @@ import argparse
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 from console.core.system import Environment, System, Tone
 from console.systems.catalog import UnknownSystem, find_systems, resolve_system
 from console.systems.loader import BrokenFile, load_system
-from console.systems.places import last_used, remember_used
+from console.systems.places import last_used, remember_used, state_of, state_root
 
 USAGE = 2
 
@@ -109,6 +110,17 @@ def must_choose(arguments: argparse.Namespace) -> Choice:
         names = ", ".join(entry.name for entry in find_systems())
         raise Unclear(f"say which system: --system with one of {names}, or the path of a system.yaml; and --env")
     return choice
+
+
+def folder_of(system: System) -> Path:
+    """Where the system's state is kept. Raises Unclear where it cannot be."""
+    try:
+        return state_of(system)
+    except OSError as error:
+        raise Unclear(
+            f"{error.filename or state_root()}: the state folder cannot be made: {error.strerror}; "
+            "make it writable, or set HAKGAL_STATE_DIR to a folder that is"
+        ) from error
 
 
 def remember(choice: Choice) -> None:

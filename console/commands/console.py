@@ -6,9 +6,8 @@ import argparse
 import sys
 
 from console.actions.table import actions_of
-from console.commands.choosing import Choice, Unclear, add_read_only, choose, pick, remember
+from console.commands.choosing import Choice, Unclear, add_read_only, choose, folder_of, pick, remember
 from console.engine.engine import Engine
-from console.systems.places import state_of
 from console.systems.settings import BrokenSettings, read_settings
 
 
@@ -22,20 +21,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Open the console on what the arguments mean; ask where they leave it open."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Unclear("the console needs a terminal; for scripts there is `hakgal-console status --json`")
-    choice = choose(arguments)
-    while True:
-        if choice is None:
-            choice = pick(arguments.system, ascii_only=arguments.ascii)
-            if choice is None:
-                return 0
-        code = open_console(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
-        if code != SWITCH:
-            return code
-        choice = None
-        arguments.system = None
+    choice = choose(arguments) or pick(arguments.system, ascii_only=arguments.ascii)
+    return operate(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
 
 
 SWITCH = -1
+
+
+def operate(choice: Choice | None, *, read_only: bool, ascii_only: bool) -> int:
+    """Open the console, and again on whatever is picked when the person asks for another environment."""
+    while choice is not None:
+        code = open_console(choice, read_only=read_only, ascii_only=ascii_only)
+        if code != SWITCH:
+            return code
+        choice = pick(None, ascii_only=ascii_only)
+    return 0
 
 
 def open_console(choice: Choice, *, read_only: bool, ascii_only: bool) -> int:
@@ -48,7 +48,8 @@ def open_console(choice: Choice, *, read_only: bool, ascii_only: bool) -> int:
         raise Unclear(str(error)) from error
     if choice.environment.faults is None:
         remember(choice)
-    engine = Engine(choice.system, choice.environment, folder=state_of(choice.system), read_only=read_only)
+    engine = Engine(choice.system, choice.environment, folder=folder_of(choice.system), read_only=read_only)
+    engine.log_in(lambda line: print(line, file=sys.stderr, flush=True))
     app = ConsoleApp(
         engine,
         theme=settings.theme,

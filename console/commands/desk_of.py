@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from console.commands.choosing import Choice, remember
+from console.commands.choosing import Choice, folder_of, remember
 from console.core.actions import Operation, Outcome
 from console.core.picture import Picture
 from console.engine.engine import Engine
-from console.systems.places import state_of
 
 ANSWER = timedelta(seconds=12)
 
@@ -21,7 +20,7 @@ EXITS = {Outcome.DONE: 0, Outcome.FAILED: 1, Outcome.REFUSED: 2, Outcome.UNKNOWN
 @contextmanager
 def desk_of(choice: Choice, *, read_only: bool) -> Iterator[Engine]:
     """An engine that has not begun; it is stopped, and says so in the journal, when the command ends."""
-    engine = Engine(choice.system, choice.environment, folder=state_of(choice.system), read_only=read_only)
+    engine = Engine(choice.system, choice.environment, folder=folder_of(choice.system), read_only=read_only)
     reason = "the command ended"
     try:
         yield engine

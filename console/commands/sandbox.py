@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         system = load(str(world.system))
         if not system.environments:
             raise Unclear(f"{world.system}: no environment")
-        from console.commands.console import open_console
+        from console.commands.console import operate
 
         choice = Choice(system, system.environments[0])
-        return open_console(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
+        return operate(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
     finally:
         world.stop()

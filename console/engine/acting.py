@@ -89,8 +89,13 @@ class Hands:
 
         def work(say: Say, stopped: threading.Event) -> str:
             from console.actions.rollback import roll_back
+            from console.systems.kubernetes_errors import KubernetesError
 
-            return roll_back(opened(), plan, say=say, stopped=stopped, clock=self._clock)
+            try:
+                api = opened()
+            except KubernetesError as error:
+                raise ActionFailed(f"nothing was changed: {error}") from error
+            return roll_back(api, plan, say=say, stopped=stopped, clock=self._clock)
 
         return self._operations.begin(
             "rollback",

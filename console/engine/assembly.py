@@ -87,16 +87,18 @@ def assemble(
     windows: Mapping[str, timedelta],
     environ: Mapping[str, str] | None = None,
     interval: timedelta = timedelta(seconds=2),
+    cluster: Once[KubernetesApi] | None = None,
 ) -> Sources:
     """Make every source of `environment`, not yet started.
 
     windows: for each PromQL metric, how far back its samples are wanted. environ: where secrets are looked up, by
-    default the process's own. A missing secret makes its source a failed one; the rest work.
+    default the process's own. cluster: the connection where it was logged in already. A missing secret makes its source
+    a failed one; the rest work.
     """
     environ = os.environ if environ is None else environ
     sources = Sources()
     _redis(sources, system, environment, clock=clock, environ=environ, interval=interval)
-    _kubernetes(sources, environment, clock=clock)
+    _kubernetes(sources, environment, clock=clock, cluster=cluster)
     _metrics(sources, system, environment, clock=clock, windows=windows, environ=environ)
     _logs(sources, system, environment, clock=clock)
     if environment.health:
@@ -175,20 +177,29 @@ def _redis(
         sources.bypass = Poller("bypass", read, clock=clock, interval=timedelta(seconds=1))
 
 
-def _kubernetes(sources: Sources, environment: Environment, *, clock: Clock) -> None:
+def to_cluster(environment: Environment) -> Once[KubernetesApi] | None:
+    """The connection to the environment's cluster, opened at its first use; None where it has none."""
     target = environment.kubernetes
     if target is None:
-        return
+        return None
 
     def connect() -> KubernetesApi:
         from console.systems.kubernetes_connection import open_kubernetes
 
         return open_kubernetes(target)
 
-    sources.open_kubernetes = Once(connect)
+    return Once(connect)
+
+
+def _kubernetes(
+    sources: Sources, environment: Environment, *, clock: Clock, cluster: Once[KubernetesApi] | None
+) -> None:
+    sources.open_kubernetes = cluster or to_cluster(environment)
+    if sources.open_kubernetes is None or environment.kubernetes is None:
+        return
     from console.sources.kubernetes import KubernetesSource
 
-    sources.kubernetes = KubernetesSource(sources.open_kubernetes, target, clock=clock)
+    sources.kubernetes = KubernetesSource(sources.open_kubernetes, environment.kubernetes, clock=clock)
 
 
 def pods_of(sources: Sources) -> Sequence[Pod]:

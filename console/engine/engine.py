@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.core.actions import Operation, Refused
 from console.core.picture import Picture
@@ -14,11 +15,16 @@ from console.core.readings import LogLine
 from console.core.runbook import Block, Runbook
 from console.core.system import Environment, System
 from console.engine.acting import Hands
+from console.engine.assembly import Once, to_cluster
 from console.engine.books import Books
 from console.engine.loop import Loop
 from console.engine.operations import Operations
 from console.engine.practice import switch_fault
 from console.sources.base import SourceError
+from console.systems.kubernetes_credentials import names_login
+
+if TYPE_CHECKING:
+    from console.systems.kubernetes_connection import KubernetesApi
 
 INTERVAL = timedelta(seconds=2)
 
@@ -79,6 +85,32 @@ class Engine:
     def picture(self) -> Picture:
         """The newest picture."""
         return self._loop.picture
+
+    def log_in(self, say: Callable[[str], None]) -> None:
+        """Log in to the cluster now, where its kubeconfig names a login command: that may ask on the terminal.
+
+        Called before the screen takes the terminal. A login that fails is said, and said again by the cluster's pane:
+        it is not tried again under the screen.
+        """
+        target = self.environment.kubernetes
+        if target is None or not names_login(target.kubeconfig):
+            return
+        from console.systems.kubernetes_errors import KubernetesError
+
+        say(f"logging in to the cluster of {self.environment.name} …")
+        cluster = to_cluster(self.environment)
+        try:
+            if cluster is not None:
+                cluster()
+        except KubernetesError as error:
+            failure = error
+            say(str(failure))
+
+            def refuse() -> KubernetesApi:
+                raise failure
+
+            cluster = Once(refuse)
+        self._loop.cluster = cluster
 
     def start(self) -> None:
         """Begin to observe; returns at once."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.core.alerts import fold
 from console.core.deployed import deployed
@@ -19,7 +19,7 @@ from console.core.trends import trend
 from console.core.units import Dimension, Unit
 from console.core.verdicts import Evaluation, Series, evaluate
 from console.engine import warming
-from console.engine.assembly import Sources, assemble
+from console.engine.assembly import Once, Sources, assemble
 from console.engine.books import Books
 from console.engine.folding import metric_value, redis_word, source_health
 from console.engine.operations import Operations
@@ -28,6 +28,9 @@ from console.engine.sampling import Readings, sample
 from console.engine.watchfulness import Watchfulness
 from console.engine.windows import MEMORY, SESSIONS, Windows
 from console.sources.base import Source
+
+if TYPE_CHECKING:
+    from console.systems.kubernetes_connection import KubernetesApi
 
 SHORTEST_PAUSE = 0.1
 TREND = timedelta(minutes=30)
@@ -38,6 +41,7 @@ log = logging.getLogger(__name__)
 class Loop:
     """Owns the sources of one environment and makes the picture; decides nothing that changes the world.
 
+    cluster: the connection to the cluster, where it was opened before the start.
     publish: called with every new picture, from the loop's thread. logged: called with the newest log line's number.
     """
 
@@ -56,6 +60,7 @@ class Loop:
         logged: Callable[[int], None],
     ) -> None:
         self.sources = Sources()
+        self.cluster: Once[KubernetesApi] | None = None
         self.dirty = threading.Event()
         self._system = system
         self._environment = environment
@@ -114,7 +119,12 @@ class Loop:
         spans = self._spans()
         self._windows = Windows(spans, self._books.samples, now)
         self.sources = assemble(
-            self._system, self._environment, clock=self._clock, windows=spans, environ=self._environ
+            self._system,
+            self._environment,
+            clock=self._clock,
+            windows=spans,
+            environ=self._environ,
+            cluster=self.cluster,
         )
         if self.sources.logs is not None:
             self.sources.logs.subscribe(self._logged)

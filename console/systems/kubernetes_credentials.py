@@ -100,6 +100,21 @@ def _files(kubeconfig: Path | None) -> list[str]:
     return [str(path) for part in named.split(os.pathsep) if part and (path := Path(part).expanduser()).exists()]
 
 
+def names_login(kubeconfig: Path | None) -> bool:
+    """Whether a kubeconfig names a login command, which may ask on the terminal; one that cannot be read names none."""
+    import yaml
+
+    for path in _files(kubeconfig):
+        try:
+            told = yaml.load(Path(path).read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            users = [entry.get("user") or {} for entry in (told or {}).get("users") or ()]
+        except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+            continue
+        if any("exec" in user or "auth-provider" in user for user in users):
+            return True
+    return False
+
+
 def _context(where: str, context: str | None) -> tuple[str, bool]:
     """The name of the context in use and whether its user logs in by a command."""
     import yaml

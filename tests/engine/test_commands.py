@@ -178,3 +178,10 @@ def test_completion_is_printed_for_each_shell() -> None:
     for shell in ("bash", "zsh", "fish"):
         said = run("completion", shell)
         assert said.returncode == 0 and "hakgal-console" in said.stdout
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_sentence(world: TinyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAKGAL_STATE_DIR", "/proc/nowhere")
+    said = run("status", "--system", str(world.system))
+    assert said.returncode == 2 and "HAKGAL_STATE_DIR" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
