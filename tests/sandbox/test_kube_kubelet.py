@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -15,112 +13,17 @@ from console.sandbox.kube.api import DeleteOptions
 from console.sandbox.kube.kinds import (
     CONFIG_MAPS,
     DEPLOYMENTS,
-    ENDPOINT_SLICES,
-    ENDPOINTS,
     EVENTS,
     NODES,
     PODS,
     SECRETS,
-    SERVICES,
 )
-from console.sandbox.kube.pods import Timing
-from console.sandbox.kube.runtime import ContainerLog, ImageError, PretendingRuntime, Probe, StartError
+from console.sandbox.kube.runtime import ImageError, PretendingRuntime, Probe, StartError
 from console.sandbox.kube.server import KubeServer
 from tests.sandbox.kube_cluster import Json, condition, container, deployment
+from tests.sandbox.kube_runtime import TIMING, Runtime, World
 
 pytestmark = pytest.mark.xdist_group("kube-kubelet")
-
-T = TypeVar("T")
-TIMING = Timing(probe=0.01, backoff=0.05, backoff_most=0.4, backoff_reset=5.0)
-
-
-@dataclass
-class Run:
-    """One run of a container, at the test's command."""
-
-    env: Mapping[str, str]
-    log: ContainerLog
-    attempt: int
-    pod: Json
-    ip: str = "127.0.0.9"
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    health: Probe = field(default_factory=lambda: Probe(ready=False, message="not yet"))
-    grace: float | None = None
-    is_stubborn: bool = False
-    ended: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    async def probe(self) -> Probe:
-        return self.health
-
-    async def wait(self) -> int:
-        return await asyncio.shield(self.ended)
-
-    async def stop(self, grace: float) -> None:
-        self.grace = grace
-        if self.is_stubborn:
-            await self.wait()
-        self.end(143)
-
-    def end(self, code: int) -> None:
-        if not self.ended.done():
-            self.ended.set_result(code)
-
-
-class Runtime:
-    """Starts what the test steers."""
-
-    def __init__(self) -> None:
-        self.runs: list[Run] = []
-        self.refusal: Exception | None = None
-        self.health = Probe(ready=True)
-        self.gate: asyncio.Event | None = None
-        self.starting = False
-
-    async def start(self, pod: Json, container: Json, env: Mapping[str, str], log: ContainerLog, attempt: int) -> Run:
-        self.starting = True
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.refusal is not None:
-            raise self.refusal
-        run = Run(env, log, attempt, pod, health=self.health)
-        self.runs.append(run)
-        return run
-
-
-@dataclass
-class World:
-    server: KubeServer
-    runtime: Runtime
-    http: aiohttp.ClientSession
-
-    def create(self, name: str = "lone", **spec: Any) -> Json:
-        body = {"metadata": {"name": name}, "spec": {"containers": [container()], **spec}}
-        return self.server.api.create(PODS, "default", body)
-
-    def pod(self, name: str = "lone") -> Json:
-        return self.server.api.get(PODS, "default", name)
-
-    def status(self, name: str = "lone") -> Json:
-        (status,) = self.pod(name)["status"].get("containerStatuses") or [{}]
-        return dict(status)
-
-    def reasons(self) -> dict[str, Json]:
-        events = self.server.api.list(EVENTS, "default")
-        return {event["reason"]: event for event in events if event["involvedObject"]["kind"] == "Pod"}
-
-    async def until(self, look: Callable[[], T], within: float = 10.0) -> T:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + within
-        while not (value := look()):
-            assert loop.time() < deadline, f"it did not come true; the pods are {self.server.api.list(PODS)}"
-            await asyncio.sleep(0.005)
-        return value
-
-    async def log(self, name: str = "lone", **query: str) -> str:
-        url = f"{self.server.url}/api/v1/namespaces/default/pods/{name}/log"
-        async with self.http.get(url, params=query) as answer:
-            assert answer.status == 200, await answer.text()
-            return await answer.text()
 
 
 @pytest.fixture
@@ -151,6 +54,24 @@ async def test_a_pod_is_scheduled_started_and_ready_when_its_container_says_so(w
     world.runtime.runs[0].health = Probe(ready=False, message="overloaded")
     await world.until(lambda: condition(world.pod(), "Ready").get("status") == "False")
     assert world.status()["restartCount"] == 0
+
+
+async def test_a_node_out_of_service_takes_no_pods_until_it_is_back(world: World) -> None:
+    (node,) = world.server.api.list(NODES)
+
+    def mark(unschedulable: bool) -> None:
+        def edit(found: Json) -> Json:
+            found["spec"]["unschedulable"] = unschedulable
+            return found
+
+        world.server.api.change(NODES, "", node["metadata"]["name"], edit)
+
+    mark(True)
+    world.create()
+    await world.until(lambda: "FailedScheduling" in world.reasons())
+    assert not world.pod()["spec"].get("nodeName")
+    mark(False)
+    await world.until(lambda: condition(world.pod(), "Ready").get("status") == "True")
 
 
 async def test_repeated_events_are_counted_and_not_repeated(world: World) -> None:
@@ -355,67 +276,6 @@ async def test_a_pods_new_image_restarts_its_container(world: World) -> None:
     world.server.api.change(PODS, "default", "lone", edit)
     await world.until(lambda: len(world.runtime.runs) == 2)
     assert world.runtime.runs[1].pod["spec"]["containers"][0]["image"] == "registry.k8s.io/pause:2"
-
-
-async def test_scaling_down_deletes_the_pod_that_is_not_ready(world: World) -> None:
-    world.server.api.create(DEPLOYMENTS, "default", deployment(replicas=3))
-    await world.until(lambda: _available(world) == 3)
-    sick = world.runtime.runs[1]
-    sick.health = Probe(ready=False, message="ill")
-    await world.until(lambda: _available(world) == 2)
-
-    def edit(found: Json) -> Json:
-        found["spec"]["replicas"] = 2
-        return found
-
-    world.server.api.change(DEPLOYMENTS, "default", "web", edit)
-    await world.until(lambda: len(world.server.api.list(PODS)) == 2)
-    assert sick.ended.done()
-    assert not any(run.ended.done() for run in world.runtime.runs if run is not sick)
-
-
-async def test_a_service_leads_to_ready_pods_only(world: World) -> None:
-    spec = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
-    world.server.api.create(SERVICES, "default", {"metadata": {"name": "web"}, "spec": spec})
-    world.server.api.create(DEPLOYMENTS, "default", deployment(replicas=2))
-    await world.until(lambda: _available(world) == 2)
-    ill = world.runtime.runs[0]
-    ill.health = Probe(ready=False, message="ill")
-    await world.until(lambda: _available(world) == 1)
-
-    def subset() -> Json:
-        return dict((world.server.api.get(ENDPOINTS, "default", "web").get("subsets") or [{}])[0])
-
-    await world.until(lambda: "notReadyAddresses" in subset())
-    (left,), (out,) = subset()["addresses"], subset()["notReadyAddresses"]
-    assert out["targetRef"]["name"] == ill.pod["metadata"]["name"] != left["targetRef"]["name"]
-    (slice_,) = world.server.api.list(ENDPOINT_SLICES, "default")
-    assert sorted(each["conditions"]["ready"] for each in slice_["endpoints"]) == [False, True]
-    assert slice_["metadata"]["labels"]["kubernetes.io/service-name"] == "web"
-
-
-async def test_a_recreated_deployment_waits_for_old_pods_that_are_slow_to_end(world: World) -> None:
-    world.server.api.create(DEPLOYMENTS, "default", deployment(replicas=2, strategy={"type": "Recreate"}))
-    await world.until(lambda: _available(world) == 2)
-    for run in world.runtime.runs:
-        run.is_stubborn = True
-
-    def edit(found: Json) -> Json:
-        found["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.k8s.io/pause:2"
-        return found
-
-    world.server.api.change(DEPLOYMENTS, "default", "web", edit)
-    await world.until(lambda: all(run.grace is not None for run in world.runtime.runs))
-    world.runtime.runs[0].end(143)
-    await world.until(lambda: len(world.server.api.list(PODS)) == 1)
-    assert len(world.runtime.runs) == 2
-    world.runtime.runs[1].end(143)
-    await world.until(lambda: _available(world) == 2)
-    assert len(world.runtime.runs) == 4
-
-
-def _available(world: World) -> int:
-    return int((world.server.api.get(DEPLOYMENTS, "default", "web").get("status") or {}).get("availableReplicas", 0))
 
 
 async def test_stopping_the_server_stops_every_container() -> None:

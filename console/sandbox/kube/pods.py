@@ -18,6 +18,9 @@ from console.sandbox.kube.kinds import PODS
 from console.sandbox.kube.objects import Obj, clone, moment_of, name_of, namespace_of, timestamp
 from console.sandbox.kube.runtime import ContainerLog, ImageError, PodRuntime, Probe, RunningContainer, StartError
 
+# How long beyond its grace a container may take to be ended before the kubelet goes on without it.
+STOP_WITHIN = 5.0
+
 log = logging.getLogger(__name__)
 
 
@@ -161,7 +164,8 @@ class PodWorker:
 
     async def _stop_all(self, grace: float) -> None:
         runs = [(state, state.run) for state in self._containers.values() if state.run is not None]
-        await asyncio.gather(*(run.stop(grace) for _, run in runs), return_exceptions=True)
+        stops = (asyncio.wait_for(run.stop(grace), grace + STOP_WITHIN) for _, run in runs)
+        await asyncio.gather(*stops, return_exceptions=True)
         for state, run in runs:
             code = 137
             try:
