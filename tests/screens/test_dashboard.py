@@ -168,6 +168,7 @@ async def test_a_burst_of_pictures_shows_only_the_newest() -> None:
         for number in range(200):
             used = 600_000_000 + number * 1_000_000
             desk.play(replace(desk.picture, redis=desk.picture.redis.good(replace(stats, used=used), pictures.NOW)))
+        assert app.message_queue_size <= 1, "pictures do not pile up before a screen that is slow to paint"
         await pilot.pause()
         await pilot.pause()
         assert "799 MB" in shown(app)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 from console.app import ConsoleApp
 from screens.base import Place
+from screens.terminal import ConsoleDriver
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
@@ -175,6 +176,20 @@ class Player:
                 self.do_poll()
         self.do_settle()
         return f"{self.now:%H:%M:%SZ}"
+
+    def do_repaint(self, times: str) -> str:
+        """Paint everything again and again; answers how many bytes wait for the terminal."""
+        for _ in range(int(times)):
+            self.app.call_from_thread(self.app.paint_again)
+        driver = self.app._driver
+        assert isinstance(driver, ConsoleDriver)
+        assert driver._outlet is not None
+        return str(driver._outlet._size)
+
+    def do_refresh(self) -> None:
+        """Have Textual paint the whole screen although nothing has changed."""
+        self.app.call_from_thread(lambda: self.app.refresh() and None)
+        self.do_settle()
 
     def do_asked(self) -> str:
         return repr(self.desk.asked)

@@ -75,6 +75,13 @@ def test_the_window_losing_and_getting_the_focus_sends_nothing(console: PlayedCo
     assert console.cost("poll") == 0
 
 
-def test_a_dialog_does_not_send_what_stays_in_sight(console: PlayedConsole) -> None:
-    assert 0 < console.press("z") <= 8 * 1024
-    console.wait_for("reading" if "reading" in console.text() else "1 Rollout")
+def test_a_whole_paint_of_what_is_there_already_sends_nothing(console: PlayedConsole) -> None:
+    assert console.cost("refresh") == 0
+
+
+def test_a_zoom_sends_only_what_is_not_in_sight_already(console: PlayedConsole) -> None:
+    console.press("4")
+    assert 0 < console.press("z") <= 7 * 1024
+    assert "1 Rollout" not in console.text()
+    assert 0 < console.press("z") <= 9 * 1024
+    assert "1 Rollout" in console.text()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from screens.terminal import LIMIT
 from tests.conftest import wait_until
 from tests.terminal.pty_console import SHELL, PlayedConsole, opened
 
@@ -62,8 +63,8 @@ def test_a_reader_that_stalls_blocks_nothing_and_costs_no_memory() -> None:
         # Far more than the pseudo-terminal and the outlet hold; every command is answered by a desk that goes on.
         for _ in range(12):
             began = time.monotonic()
-            console.ask("flood", 500)
-            console.ask("settle")
+            console.ask("flood", 300)
+            assert int(console.ask("repaint", 30)) <= LIMIT
             assert time.monotonic() - began < 5
         assert int(console.ask("size")) - before < 25_000, "kB"
         console.ask("calm")
@@ -83,9 +84,8 @@ def test_a_signal_ends_a_console_whose_reader_stalls(number: signal.Signals) -> 
         pid = int(console.ask("pid"))
         console.stall()
         console.ask("storm", 3000)
-        for _ in range(4):
-            console.ask("flood", 500)
-            console.ask("settle")
+        while int(console.ask("repaint", 10)) < LIMIT * 3 // 4:
+            pass
         os.kill(pid, number)
         assert "'stop'" in console.answer()
         wait_until(lambda: not Path(f"/proc/{pid}").exists(), what="the console's end")
