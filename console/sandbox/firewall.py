@@ -140,11 +140,11 @@ class Firewall:
             good, bad = await sessions.recover(self._client, 100)
         except (RedisError, OSError, TimeoutError):
             self.meters.recovery_failures.add()
-            self.log.say("ERROR", "session_recovery_failed", reason="redis did not answer")
+            self.log.tell("ERROR", "session_recovery_failed", reason="redis did not answer")
             return
         self.meters.recoveries.add(by=good)
         self.meters.recovery_failures.add(by=bad)
-        self.log.say("INFO", "sessions recovered", count=good, lost=bad, ms=(time.monotonic() - began) * 1000)
+        self.log.tell("INFO", "sessions recovered", count=good, lost=bad, ms=(time.monotonic() - began) * 1000)
 
     async def look_at_bypass(self) -> None:
         """Read the bypass record and say when it begins and ends."""

@@ -1,4 +1,4 @@
-"""What pods write: a log of each pod's own, and the one shared file, rotated the two ways that logs are rotated."""
+"""What pods write: a log of each pod's own life, and the one shared file, rotated the two ways logs are rotated."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class SharedLog:
 
 
 class PodLog:
-    """What one container prints; every line goes to the shared file too.
+    """What one container writes: what happens to requests goes to the shared file, its own life to its standard output.
 
-    printed: called with the text of one or more whole lines, for the pod's own log.
+    printed: called with the text of one whole line, for the pod's own log.
     """
 
     def __init__(self, pod: str, shared: SharedLog, printed: Callable[[str], None]) -> None:
@@ -66,17 +66,19 @@ class PodLog:
         self._shared = shared
         self._printed = printed
 
+    def tell(self, level: str, event: str, **values: object) -> None:
+        """Print one line of the container's own life: time, level, pod, event and key=value pairs."""
+        self._printed(f"{stamp(datetime.now(UTC))} {level:<5} {self.pod} {event}{_pairs(values)}\n")
+
     def say(self, level: str, event: str, **values: object) -> None:
-        """Print one line: time, level, pod, event and key=value pairs."""
+        """Write one line to the shared file: time, level, pod, event and key=value pairs."""
         self.say_all([(level, event, values)])
 
     def say_all(self, lines: Iterable[tuple[str, str, Mapping[str, object]]]) -> None:
-        """Print several lines in one write, each a level, an event and its values."""
+        """Write several lines in one write, each a level, an event and its values."""
         at = stamp(datetime.now(UTC))
         told = [f"{at} {level:<5} {self.pod} {event}{_pairs(values)}\n" for level, event, values in lines]
-        text = "".join(told)
-        self._printed(text)
-        self._shared.write(text, len(told))
+        self._shared.write("".join(told), len(told))
 
 
 def _pairs(values: Mapping[str, object]) -> str:

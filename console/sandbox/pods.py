@@ -163,7 +163,7 @@ class Container:
         if self._ended.done():
             return
         self.stopping = True
-        self.app.log.say("INFO", "stopping", reason="SIGTERM")
+        self.app.log.tell("INFO", "stopping", reason="SIGTERM")
         await asyncio.sleep(min(_DRAIN, grace))
         await self._close(0)
 
@@ -171,21 +171,21 @@ class Container:
         try:
             await self._serve()
         except Exception as error:  # noqa: BLE001 - the edge of the task: it becomes the container's end
-            self.app.log.say("FATAL", "crashed", reason=f"{type(error).__name__}: {error}")
+            self.app.log.tell("FATAL", "crashed", reason=f"{type(error).__name__}: {error}")
             await self._close(1)
 
     async def _serve(self) -> None:
         await asyncio.sleep(self._around.chance.uniform(*self._load))
         await self.app.warm_up()
         await self.app.look_at_bypass()
-        self.app.log.say("INFO", "ready", version=self.version, address=f"{self.ip}:{self.port}")
+        self.app.log.tell("INFO", "ready", version=self.version, address=f"{self.ip}:{self.port}")
         self.ready = True
         while not self.stopping:
             await asyncio.sleep(_TICK * self._around.chance.uniform(0.9, 1.1))
             await self.app.look_at_bypass()
             old = time.monotonic() - self._began > self._crash_after
             if old and is_newer(self.version) and self._around.faults.on(Fault.CRASH_LOOP):
-                self.app.log.say("FATAL", "guard model is corrupt", exit=1)
+                self.app.log.tell("FATAL", "guard model is corrupt", exit=1)
                 await self._close(1)
                 return
 
@@ -292,7 +292,7 @@ class Pods:
             faults=self._around.faults,
             chance=self._around.chance,
         )
-        pod_log.say("INFO", "starting", version=version, audit_level=env.get("AUDIT_LEVEL", "INFO"), attempt=attempt)
+        pod_log.tell("INFO", "starting", version=version, audit_level=env.get("AUDIT_LEVEL", "INFO"), attempt=attempt)
         started = Container(name, version, app, self._around, client, self._load)
         await started.open(self._addresses)
         self._running[name] = started

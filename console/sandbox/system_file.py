@@ -20,6 +20,7 @@ _HEADER = f"""\
 # It is {{source}}
 # with these changes:
 #   - its environments are replaced by one, `sandbox`, whose addresses are those of this process;
+#   - what the console writes (journal, samples, bypass log) is kept beside this file and not among the real ones;
 #   - ranges in queries are shortened to [{RANGE}] and the grid of those metrics to {STEP}, so that an alert fires
 #     within seconds of its cause and clears within a minute of its end. Rates per hour keep their meaning: they are
 #     what an hour would bring at the present pace;
@@ -77,6 +78,7 @@ def write_system(system: dict[str, Any], source: Path, places: Places, target: P
     described = dict(system)
     runbooks = source.parent / str(system.get("runbooks", "."))
     described["runbooks"] = str(runbooks.resolve())
+    described["state"] = str(target.parent / "state")
     described["environments"] = {"sandbox": _environment(places)}
     described["metrics"] = {name: _quick(metric) for name, metric in (system.get("metrics") or {}).items()}
     described["alerts"] = {name: _fitting(alert) for name, alert in (system.get("alerts") or {}).items()}

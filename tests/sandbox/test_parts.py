@@ -87,15 +87,19 @@ async def test_a_pod_starts_without_redis_and_ends_even_where_its_tick_swallows_
     assert "session_recovery_failed" in "".join(line.text for line in log.lines())
 
 
-def test_lines_of_a_pod_are_in_its_own_log_and_the_shared_one_with_quotes_around_spaces(tmp_path: Path) -> None:
+def test_requests_are_in_the_shared_log_and_a_pods_own_life_in_its_own(tmp_path: Path) -> None:
     printed: list[str] = []
     shared = SharedLog(tmp_path / "logs" / "hak_gal.log")
     PodLog("hak-gal-7f", shared, printed.append).say("WARN", "rate_limit_reject", tenant="acme", why="too many")
+    PodLog("hak-gal-7f", shared, printed.append).tell("INFO", "ready", version="v2.3.3")
     old = shared.rotate()
     PodLog("hak-gal-2c", shared, printed.append).say("INFO", "session recovered", tenant="globex")
     shared.close()
-    assert old.read_text() + (tmp_path / "logs" / "hak_gal.log").read_text() == "".join(printed)
-    assert printed[0].endswith('Z WARN  hak-gal-7f rate_limit_reject tenant=acme why="too many"\n')
+    assert old.read_text().endswith('Z WARN  hak-gal-7f rate_limit_reject tenant=acme why="too many"\n')
+    assert (
+        (tmp_path / "logs" / "hak_gal.log").read_text().endswith("Z INFO  hak-gal-2c session recovered tenant=globex\n")
+    )
+    assert len(printed) == 1 and printed[0].endswith("Z INFO  hak-gal-7f ready version=v2.3.3\n")
 
 
 @pytest.mark.parametrize(
