@@ -141,6 +141,7 @@ class ConsoleDriver(LinuxDriver):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         self._outlet: Outlet | None = None
+        self._left = False
 
     def write(self, data: str) -> None:
         """Hand data to the outlet."""
@@ -154,10 +155,13 @@ class ConsoleDriver(LinuxDriver):
         self._outlet = Outlet(output, recovered=self._repaint, gone=self._hung_up)
         self.write("\x1b[22;0t")
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._left:
+            self._repaint()
 
     def stop_application_mode(self) -> None:
         """Give the terminal back."""
         super().stop_application_mode()
+        self._left = True
         if self._outlet is not None:
             self._outlet.end("\x1b[23;0t")
             self._outlet = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import resource
 import sys
@@ -190,6 +191,11 @@ class Player:
         """Have Textual paint the whole screen although nothing has changed."""
         self.app.call_from_thread(lambda: self.app.refresh() and None)
         self.do_settle()
+
+    def do_text(self) -> str:
+        """What the application believes to be on the screen, as JSON."""
+        self.do_settle()
+        return json.dumps([strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()])
 
     def do_asked(self) -> str:
         return repr(self.desk.asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import select
@@ -235,6 +236,11 @@ class PlayedConsole(PtyProgram):
             self._reply += data
         answer, _, self._reply = self._reply.partition(b"\n")
         return answer.decode()
+
+    def assert_faithful(self) -> None:
+        """What the terminal shows is, cell for cell, what the application means it to show."""
+        believed = "\n".join(json.loads(self.ask("text")))
+        wait_until(lambda: self.text() == believed, what=f"the terminal showing\n{believed}\nbut it is\n{self.text()}")
 
     def cost(self, *words: object) -> int:
         """Give a command, wait until it is painted; returns the bytes that it cost."""

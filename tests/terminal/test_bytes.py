@@ -63,10 +63,12 @@ def test_one_changed_row_costs_no_more_than_a_row(
 def test_every_key_echoes_within_its_budget(console: PlayedConsole) -> None:
     costs = {key: console.press(key) for key in ("4", "k", "k", "j", "2", "j", "1", "3", "/", "a", "\x7f", "x")}
     assert max(costs.values()) <= KEY, costs
+    console.assert_faithful()
 
 
 def test_a_log_line_costs_no_more_than_the_pane_that_it_moves(console: PlayedConsole) -> None:
     assert 0 < console.cost("log", 1) <= 6 * 1024
+    console.assert_faithful()
 
 
 def test_the_window_losing_and_getting_the_focus_sends_nothing(console: PlayedConsole) -> None:
@@ -85,3 +87,4 @@ def test_a_zoom_sends_only_what_is_not_in_sight_already(console: PlayedConsole) 
     assert "1 Rollout" not in console.text()
     assert 0 < console.press("z") <= 9 * 1024
     assert "1 Rollout" in console.text()
+    console.assert_faithful()
