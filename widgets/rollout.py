@@ -16,7 +16,7 @@ from widgets.words import clean, moment, percent, plural, span, steps
 
 if TYPE_CHECKING:
     from console.core.actions import Operation
-    from console.core.picture import Deployed, Picture, VersionShare
+    from console.core.picture import Deployed, MetricValue, Picture, VersionShare
 
 _STATES = {
     "SETTLED": Ink.OK,
@@ -148,7 +148,7 @@ def _version(version: VersionShare, deployed: Deployed, now: datetime, columns: 
 
 
 def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyphs: Glyphs) -> list[Row]:
-    """The pane's rows: state and why, the versions, then what runs; never more than `height`."""
+    """The pane's rows: state and why, the versions, what runs, then how it is going; never more than `height`."""
     operations = current(picture.operations, now)
     if picture.deployed is None:
         missing = placeholders(picture.cluster, picture, "kubernetes", width, max(height - 1, 1))
@@ -169,7 +169,26 @@ def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyph
     if roomy and strip and spare > 0:
         rows.append(EMPTY)
         spare -= 1
-    return [*rows, *strip, *notices[: max(spare, 0)]][:height]
+    rows += [*strip, *notices[: max(spare, 0)]]
+    if roomy and height - len(rows) > 1:
+        rows += [EMPTY, *going_rows(picture.metrics, width, height - len(rows) - 1)]
+    return rows[:height]
+
+
+def going_rows(metrics: Sequence[MetricValue], width: int, room: int) -> list[Row]:
+    """How it is going: the system's metrics in its own order, in as many columns as fit; at most `room` rows."""
+    if room < 1 or not metrics:
+        return []
+    wide = max(len(metric.title) for metric in metrics) + 2
+    columns = max(1, (width - 3) // (wide + 14))
+    rows: list[Row] = []
+    for start in range(0, min(len(metrics), columns * room), columns):
+        parts: list[tuple[str, Ink]] = [("   ", Ink.TEXT)]
+        for metric in metrics[start : start + columns]:
+            parts.append(cell(clean(metric.title), wide, Ink.DIM))
+            parts.append(cell(clean(metric.text), 14, Ink.WARN if metric.error else Ink.TEXT))
+        rows.append(tuple(parts))
+    return rows
 
 
 def title(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
@@ -192,7 +211,7 @@ class RolloutPane(Pane):
     name_shown = "Rollout"
 
     def slice_of(self, picture: Picture) -> object:
-        """Deployed versions, the cluster's staleness, operations and notices."""
+        """Deployed versions, the cluster's staleness, operations, notices and metrics."""
         cluster = picture.cluster
         return (
             picture.deployed,
@@ -201,6 +220,7 @@ class RolloutPane(Pane):
             cluster.value is None,
             picture.operations,
             picture.notices,
+            picture.metrics,
             picture.sources,
         )
 

@@ -182,6 +182,7 @@ class Player:
         """Paint everything again and again; answers how many bytes wait for the terminal."""
         for _ in range(int(times)):
             self.app.call_from_thread(self.app.paint_again)
+            self.do_settle()
         driver = self.app._driver
         assert isinstance(driver, ConsoleDriver)
         assert driver._outlet is not None

@@ -61,11 +61,11 @@ def test_a_reader_that_stalls_blocks_nothing_and_costs_no_memory() -> None:
         console.stall()
         console.ask("storm", 3000)
         # Far more than the pseudo-terminal and the outlet hold; every command is answered by a desk that goes on.
-        wait_until(lambda: int(console.ask("repaint", 5)) > LIMIT * 3 // 4, what="an outlet that is full")
-        for _ in range(12):
+        wait_until(lambda: int(console.ask("repaint", 2)) > LIMIT * 3 // 4, what="an outlet that is full")
+        for _ in range(6):
             began = time.monotonic()
             console.ask("flood", 300)
-            assert int(console.ask("repaint", 5)) <= LIMIT
+            assert int(console.ask("repaint", 3)) <= LIMIT
             assert time.monotonic() - began < 5
         assert int(console.ask("size")) - before < 25_000, "kB"
         console.ask("calm")
@@ -84,7 +84,7 @@ def test_a_signal_ends_a_console_whose_reader_stalls(number: signal.Signals) -> 
         pid = int(console.ask("pid"))
         console.stall()
         console.ask("storm", 3000)
-        while int(console.ask("repaint", 10)) < LIMIT * 3 // 4:
+        while int(console.ask("repaint", 2)) < LIMIT * 3 // 4:
             pass
         os.kill(pid, number)
         assert "'stop'" in console.answer()
