@@ -12,7 +12,8 @@ from textual.widget import Widget
 from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.runbook import Block, Runbook
-from screens.dialog import Dialog, Field, told
+from screens.dialog import ROOM, Dialog, Field, told
+from screens.folding import folded_code, folded_prose
 from screens.rollback import OUTCOME_INK
 from screens.room import Room
 from widgets.listing import Lines, Listing
@@ -21,7 +22,9 @@ from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span
 
 OUTPUT_ROWS = 200
-COMMAND_ROWS = 12
+COMMAND_ROWS = 11
+"""Rows of the command that the dialog shows at once on 24 rows; on more, as many more."""
+GUTTER = 3
 
 
 class RunbookRoom(Room):
@@ -40,6 +43,7 @@ class RunbookRoom(Room):
         self.operation: str | None = None
         self.lines = runbook.source.splitlines()
         self._marks: dict[int, Operation] = {}
+        self._places: list[int] = []
 
     def content(self) -> Iterable[Widget]:
         """The text, a line that says how the newest run stands, and its output."""
@@ -56,23 +60,47 @@ class RunbookRoom(Room):
         return f"{self.runbook.title} · {plural(len(self.runbook.blocks), 'block')}"
 
     def on_mount(self) -> None:
-        """Begin at the first block."""
+        """Begin at the first block, with as much of the text before it as leaves all of the block in sight."""
         super().on_mount()
         self.text.focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.take(self.console.picture)
         if self.runbook.blocks:
-            self.text.action_move(self.runbook.blocks[0].line - 1)
+            first = self.runbook.blocks[0]
+            self._go(first.line + first.text.count("\n") + 1)
+            self.text.repaint()
+            self.call_after_refresh(self._go, first.line)
+
+    def on_resize(self) -> None:
+        """Fold anew."""
+        if self.console.ready:
+            self.take(self.console.picture)
+
+    @property
+    def here(self) -> int:
+        """The line of the file at the cursor, from 1."""
+        return self._places[self.text.cursor] if self._places else 1
+
+    def _go(self, line: int) -> None:
+        """Put the cursor on the first row of a line."""
+        if line in self._places:
+            self.text.action_move(self._places.index(line) - self.text.cursor)
 
     def draw(self, picture: Picture, now: datetime) -> None:
         """The text with marks, the state, the output."""
         operation = self._operation(picture)
         if operation is not None:
             self._marks[self._line_of(operation)] = operation
-        self.text.set([self._text_row(number) for number in range(1, len(self.lines) + 1)])
+        self._fold()
         self.state.set([self._state_row(operation, now)])
         if operation is None:
             return
         at_end = self.output.cursor >= len(self.output.rows) - 1
-        self.output.set([row(f" {clean(line)}") for line in operation.lines[-OUTPUT_ROWS:]])
+        room = max(self.size.width - 1, 20)
+        said = operation.lines[-OUTPUT_ROWS:]
+        self.output.set([row(" ", part) for line in said for part in folded_code(clean(line), room)])
         if at_end and self.output.rows:
             self.output.cursor = len(self.output.rows) - 1
             self.output.repaint()
@@ -83,12 +111,27 @@ class RunbookRoom(Room):
     def _line_of(self, operation: Operation) -> int:
         return int(operation.title.rsplit(":", 1)[1])
 
-    def _text_row(self, number: int) -> Row:
+    def _fold(self) -> None:
+        """Every line of the file in as many rows as it needs; the cursor stays on its line."""
+        before = self.here
+        rows: list[Row] = []
+        places: list[int] = []
+        for number in range(1, len(self.lines) + 1):
+            parts = self._text_rows(number)
+            rows += parts
+            places += [number] * len(parts)
+        moved, self._places = places != self._places, places
+        if moved and before in places:
+            self.text.cursor = places.index(before)
+        self.text.set(rows)
+
+    def _text_rows(self, number: int) -> list[Row]:
         block = self._block_at(number)
         line = clean(self.lines[number - 1])
+        room = max(self.size.width - GUTTER, 20)
         if block is None:
             heading = line.startswith("#")
-            return row("   ", (line, Ink.TITLE if heading else Ink.TEXT))
+            return [row("   ", (part, Ink.TITLE if heading else Ink.TEXT)) for part in folded_prose(line, room)]
         ran = self._marks.get(block.line)
         mark = (" ", Ink.DIM)
         if number == block.line:
@@ -97,7 +140,10 @@ class RunbookRoom(Room):
             if ran is not None:
                 signs = {Outcome.DONE: glyphs.ok, Outcome.RUNNING: glyphs.running, Outcome.UNKNOWN: glyphs.unknown}
                 mark = (signs.get(ran.outcome, glyphs.failed), OUTCOME_INK[ran.outcome])
-        return row(mark, " ", (line, Ink.DIM if line.lstrip().startswith(("```", "~~~")) else Ink.ACCENT))
+        ink = Ink.DIM if line.lstrip().startswith(("```", "~~~")) else Ink.ACCENT
+        first, *others = folded_code(line, room)
+        goes_on = (self.look.glyphs.cut, Ink.DIM)
+        return [row(mark, " ", (first, ink)), *(row(goes_on, " ", (part, ink)) for part in others)]
 
     def _block_at(self, number: int) -> Block | None:
         """The block whose fence or text the line is part of."""
@@ -116,11 +162,11 @@ class RunbookRoom(Room):
 
     def action_block(self, by: int) -> None:
         """Go to the next or previous block."""
-        starts = [block.line - 1 for block in self.runbook.blocks]
-        here = self.text.cursor
+        starts = [block.line for block in self.runbook.blocks]
+        here = self.here
         wanted = [start for start in starts if start > here] if by > 0 else [start for start in starts if start < here]
         if wanted:
-            self.text.action_move((wanted[0] if by > 0 else wanted[-1]) - here)
+            self._go(wanted[0] if by > 0 else wanted[-1])
 
     def action_swap(self) -> None:
         """Go from the text to the output and back."""
@@ -137,7 +183,7 @@ class RunbookRoom(Room):
 
     def do_run_block(self) -> None:
         """Enter on a block: show exactly what would run, and ask."""
-        block = self._block_at(self.text.cursor + 1) if self.text.has_focus else None
+        block = self._block_at(self.here) if self.text.has_focus else None
         if block is None:
             self.say("there is no block at the cursor; n goes to the next one, Tab back to the text")
         elif block.blocked or not block.runnable:
@@ -153,13 +199,19 @@ class RunbookRoom(Room):
 
 
 class RunDialog(Dialog):
-    """The exact text of a block, and the typed target, before it runs."""
+    """The exact text of a block, all of it, and the typed target, before it runs. Page keys move through a long one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "scroll(-1)", "Up", show=False, priority=True),
+        Binding("pagedown", "scroll(1)", "Down", show=False, priority=True),
+    ]
 
     def __init__(self, runbook: Runbook, block: Block, began: Callable[[Operation], None]) -> None:
         super().__init__()
         self.runbook = runbook
         self.block = block
         self._began = began
+        self._top = 0
 
     def heading(self) -> str:
         """Which block, where."""
@@ -171,12 +223,31 @@ class RunDialog(Dialog):
         return (Field(f"Type {self.console.picture.system} and press Enter:", id="target"),)
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
-        """The text as bash gets it."""
-        lines = self.block.text.rstrip("\n").split("\n")
-        rows = [row((clean(line), Ink.ACCENT)) for line in lines[:COMMAND_ROWS]]
-        if len(lines) > COMMAND_ROWS:
-            rows.append(row((f"… {len(lines) - COMMAND_ROWS} more lines, as in the file", Ink.WARN)))
+        """The text as bash gets it; what does not fit beside a line's beginning stands below it."""
+        command = self._command()
+        at_once = self._at_once()
+        self._top = max(0, min(self._top, len(command) - at_once))
+        rows = command[self._top : self._top + at_once]
+        if len(command) > at_once:
+            seen = f"rows {self._top + 1} to {self._top + len(rows)} of {len(command)} that run; page keys move"
+            rows.append(row((seen, Ink.WARN)))
         return [*rows, EMPTY, row(("a new bash runs this on this machine; Esc leaves", Ink.DIM)), EMPTY]
+
+    def _command(self) -> list[Row]:
+        rows: list[Row] = []
+        for line in self.block.text.rstrip("\n").split("\n"):
+            first, *others = folded_code(clean(line), ROOM - 2)
+            rows.append(row("  ", (first, Ink.ACCENT)))
+            rows += [row((self.look.glyphs.cut, Ink.DIM), " ", (part, Ink.ACCENT)) for part in others]
+        return rows
+
+    def _at_once(self) -> int:
+        return COMMAND_ROWS + max(0, self.app.size.height - 24)
+
+    def action_scroll(self, pages: int) -> None:
+        """Move through the command."""
+        self._top += pages * self._at_once()
+        self.take(self.console.picture)
 
     def submit(self) -> None:
         """Run it."""

@@ -1,0 +1,31 @@
+"""Text folded to a width: nothing is lost, and nothing is wider."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from screens.folding import folded_code, folded_prose
+
+LINES = st.text(
+    st.characters(min_codepoint=32, max_codepoint=0x9FFF, exclude_categories=("C", "M", "Z")) | st.just(" ")
+)
+
+
+@given(LINES, st.integers(20, 120))
+def test_code_put_together_again_is_the_line(line: str, width: int) -> None:
+    parts = folded_code(line, width)
+    assert "".join(parts) == line
+    assert all(cell_len(part) <= width for part in parts)
+
+
+@given(LINES, st.integers(20, 120))
+def test_prose_keeps_every_word_and_the_width(line: str, width: int) -> None:
+    parts = folded_prose(line, width)
+    assert all(cell_len(part) <= width for part in parts)
+    assert "".join("".join(parts).split()) == "".join(line.split())
+
+
+def test_a_list_s_entry_goes_on_below_its_text() -> None:
+    assert folded_prose("- one two three four five", 14) == ["- one two", "  three four", "  five"]
