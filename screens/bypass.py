@@ -66,7 +66,7 @@ class BypassDialog(Dialog):
         operation = next((entry for entry in picture.operations if entry.id == self.operation), None)
         if operation is None:
             return [row(("asking the store…", Ink.DIM))]
-        rows = [row(clean(line)) for line in operation.lines]
+        rows = [part for line in operation.lines for part in told("", line)]
         if operation.outcome is not Outcome.RUNNING:
             rows += told("", operation.summary, OUTCOME_INK[operation.outcome])
         return [*rows, EMPTY, row(("Esc leaves", Ink.DIM))]

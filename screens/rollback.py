@@ -15,7 +15,7 @@ from screens.base import Console
 from screens.dialog import Dialog, Field, told
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
-from widgets.words import ago, clean
+from widgets.words import ago, clean, plural
 
 DIFF_ROWS = 5
 PROGRESS_ROWS = 12
@@ -112,16 +112,19 @@ class RollbackDialog(Dialog):
         changed = [line for line in plan.diff if not line.startswith(("---", "+++", "@@"))]
         if not changed:
             return [row(("diff   ", Ink.DIM), ("the two templates are equal", Ink.DIM))]
-        self._diff_top = max(0, min(self._diff_top, len(changed) - DIFF_ROWS))
-        shown = changed[self._diff_top : self._diff_top + DIFF_ROWS]
+        if len(changed) == DIFF_ROWS + 1:
+            shown = changed
+        else:
+            self._diff_top = max(0, min(self._diff_top, len(changed) - DIFF_ROWS))
+            shown = changed[self._diff_top : self._diff_top + DIFF_ROWS]
         inks = {"+": Ink.OK, "-": Ink.BAD}
         rows = []
         for place, line in enumerate(shown):
             head = "diff   " if place == 0 else "       "
             rows.append(row((head, Ink.DIM), (clean(line), inks.get(line[:1], Ink.DIM))))
-        more = len(changed) - self._diff_top - len(shown)
-        if more > 0 or self._diff_top:
-            rows.append(row((f"       {more} more lines; page keys move", Ink.DIM)))
+        if len(shown) < len(changed):
+            more = plural(len(changed) - self._diff_top - len(shown), "more line")
+            rows.append(row((f"       {more}; page keys move", Ink.DIM)))
         return rows
 
     def _progress(self, picture: Picture) -> list[Row]:
