@@ -18,13 +18,11 @@ if os.environ.get("SSH_CONNECTION"):
 import asyncio
 import signal
 import threading
-from dataclasses import dataclass
 
 from rich.text import Text
 from textual import events
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
-from textual.message import Message
 from textual.screen import Screen
 
 from console.actions.table import action as action_of
@@ -34,6 +32,7 @@ from screens.base import Place
 from screens.dashboard import Dashboard
 from screens.delta import Shown
 from screens.leftovers import crash_sentence, write_screen
+from screens.messages import LogsArrived, PictureChanged
 from screens.terminal import ConsoleDriver, restore_now
 from screens.theme import TEXTUAL_THEMES, look_for
 from screens.too_small import LEAST, TooSmall
@@ -64,28 +63,6 @@ LAST_RESORT = 6.0
 def utc_now() -> datetime:
     """The time, aware UTC."""
     return datetime.now(UTC)
-
-
-@dataclass
-class PictureChanged(Message):
-    """The engine has a new picture; only the newest matters."""
-
-    picture: Picture
-
-    def can_replace(self, message: Message) -> bool:
-        """An older picture need not be shown."""
-        return isinstance(message, PictureChanged)
-
-
-@dataclass
-class LogsArrived(Message):
-    """Log lines have come."""
-
-    newest: int
-
-    def can_replace(self, message: Message) -> bool:
-        """One reading of the log takes all lines."""
-        return isinstance(message, LogsArrived)
 
 
 class ConsoleApp(App[str]):

@@ -58,7 +58,6 @@ def test_a_key_shows_at_once_under_a_thousand_log_lines_a_second() -> None:
             console.ask("calm")
         waits.sort()
         p95 = waits[int(len(waits) * 0.95) - 1]
-        print(
-            f"\nkey to changed cell, 1,000 log lines/s, {name}: median {waits[KEYS // 2] * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms"
-        )
+        shown = f"median {waits[KEYS // 2] * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms"
+        print(f"\nkey to changed cell, 1,000 log lines/s, {name}: {shown}")
         assert p95 <= 0.050
