@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from console.core.actions import Refused
@@ -23,14 +23,17 @@ def plan_rollback(
     good: Good | None,
     revision: int | None,
     now: datetime,
+    left: Mapping[str, datetime] | None = None,
 ) -> RollbackPlan:
     """The plan for `workload`, bound to its resourceVersion as read at `now`.
 
     good: what was recorded good; it is returned to where no revision is picked, even when the cluster no longer keeps
-    its ReplicaSet. revision: the one picked; 0 picks the recorded good one. Without either, the newest earlier one.
+    its ReplicaSet. revision: the one picked; 0 picks the recorded good one. Without either, the newest earlier one, and
+    rather one that was never rolled back from. left: versions that were, with when.
     Raises Refused: nothing to return to, not kept, or running already.
     """
-    chosen = _choose(workload, good, revision)
+    left = left or {}
+    chosen = _choose(workload, good, revision, left)
     now_since = next((each.created for each in workload.revisions if each.template == workload.template), None)
     own = [pod for pod in pods if pod.workload in ("", workload.name) and not pod.terminating]
     to_version, to_revision, template, why = chosen
@@ -53,7 +56,7 @@ def plan_rollback(
             "Redis data and feature flags",
         ),
         choices=_choices(workload, good),
-        warnings=_warnings(workload, own, to_version, good, template),
+        warnings=_warnings(workload, own, to_version, good, template, left),
         resource_version=workload.resource_version,
         read_at=now,
         now_template=workload.template,
@@ -70,7 +73,9 @@ def difference(now: str, to: str, now_title: str, to_title: str) -> tuple[str, .
     return tuple(lines)
 
 
-def _choose(workload: Workload, good: Good | None, revision: int | None) -> tuple[str, int, str, str]:
+def _choose(
+    workload: Workload, good: Good | None, revision: int | None, left: Mapping[str, datetime]
+) -> tuple[str, int, str, str]:
     """(version, revision or 0, template, why)."""
     name = workload.name
     good_template = _same_text(good.template) if good else ""
@@ -88,7 +93,7 @@ def _choose(workload: Workload, good: Good | None, revision: int | None) -> tupl
         if good_template == workload.template:
             raise Refused(f"{_running(workload, 'the version recorded good')}; pick a revision to go elsewhere")
         kept = next((each for each in workload.revisions if each.template == good_template), None)
-        return good.version, kept.number if kept else 0, good_template, f"recorded good {_clock(good)}"
+        return good.version, kept.number if kept else 0, good_template, f"recorded good {_clock(good.recorded_at)}"
     earlier = [each for each in workload.revisions if each.template != workload.template]
     before = [each for each in earlier if workload.current == 0 or each.number <= workload.current] or earlier
     if not before:
@@ -96,7 +101,9 @@ def _choose(workload: Workload, good: Good | None, revision: int | None) -> tupl
             f"only one revision of {name} is known and no good version is recorded; "
             "deploy the version that is wanted instead"
         )
-    return before[0].version, before[0].number, before[0].template, "previous revision, not recorded good"
+    to = next((each for each in before if each.version not in left), before[0])
+    what = "previous revision" if to is before[0] else "newest earlier revision that was not rolled back from"
+    return to.version, to.number, to.template, f"{what}, not recorded good"
 
 
 def _running(workload: Workload, what: str) -> str:
@@ -106,7 +113,7 @@ def _running(workload: Workload, what: str) -> str:
 
 def _why(revision: Revision, good: Good | None, good_template: str) -> str:
     if good is not None and revision.template == good_template:
-        return f"recorded good {_clock(good)}"
+        return f"recorded good {_clock(good.recorded_at)}"
     return f"revision {revision.number}, picked, not recorded good"
 
 
@@ -117,7 +124,7 @@ def _choices(workload: Workload, good: Good | None) -> tuple[tuple[int, str, str
         if each.template == workload.template:
             continue
         if good is not None and each.template == good_template:
-            why = f"recorded good {_clock(good)}"
+            why = f"recorded good {_clock(good.recorded_at)}"
         else:
             why = f"not recorded good, {each.change_cause}" if each.change_cause else "not recorded good"
         found.append((each.number, each.version, why))
@@ -126,7 +133,7 @@ def _choices(workload: Workload, good: Good | None) -> tuple[tuple[int, str, str
         and good_template != workload.template
         and all(each.template != good_template for each in workload.revisions)
     ):
-        found.append((0, good.version, f"recorded good {_clock(good)}, no longer kept by the cluster"))
+        found.append((0, good.version, f"recorded good {_clock(good.recorded_at)}, no longer kept by the cluster"))
     return tuple(found)
 
 
@@ -151,8 +158,17 @@ def _does(workload: Workload, own: list[Pod], version: str, revision: int, why: 
     return tuple(does)
 
 
-def _warnings(workload: Workload, own: list[Pod], version: str, good: Good | None, template: str) -> tuple[str, ...]:
+def _warnings(
+    workload: Workload,
+    own: list[Pod],
+    version: str,
+    good: Good | None,
+    template: str,
+    left: Mapping[str, datetime],
+) -> tuple[str, ...]:
     found: list[str] = []
+    if version in left and version != workload.version:
+        found.append(f"{version} was itself rolled back from, {_clock(left[version])}: do not return to a bad version")
     if workload.managed_by:
         found.append(
             f"{workload.managed_by} owns this Deployment and may put {workload.version} back: "
@@ -170,8 +186,8 @@ def _warnings(workload: Workload, own: list[Pod], version: str, good: Good | Non
     return tuple(found)
 
 
-def _clock(good: Good) -> str:
-    return good.recorded_at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+def _clock(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def _same_text(template: str) -> str:

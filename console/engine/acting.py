@@ -69,6 +69,7 @@ class Hands:
             target_name=self._system.name,
             good=next((good for good in self._books.goods(chosen) if good.template != chosen.template), None),
             revision=revision,
+            left=self._books.left(chosen),
             now=picture.cluster.taken_at or picture.taken_at,
         )
 

@@ -14,7 +14,7 @@ from console.core.readings import Revision, Workload
 from console.core.system import Environment, System
 from console.core.templates import digest, holds_secret
 from console.engine.processes import process_mark
-from console.journal.folds import good_versions
+from console.journal.folds import ROLLBACK, good_versions, rolled_back_from
 from console.journal.journal import Event, Journal, JournalError
 from console.journal.samples import SampleStore
 
@@ -118,6 +118,13 @@ class Books:
             if body.get("uid") == workload.uid and template and template not in found:
                 found[template] = Good(str(body["version"]), str(body["image"]), template, event.at)
         return tuple(found.values())
+
+    def left(self, workload: Workload) -> dict[str, datetime]:
+        """The versions of a workload of this environment that were rolled back from, with when that last was."""
+        try:
+            return rolled_back_from(self.journal.events(kinds=(ROLLBACK,)), self._environment.name, workload.name)
+        except JournalError:
+            return {}
 
     def record_good(self, workload: Workload, revision: Revision, watched: timedelta) -> bool:
         """Record a revision as good. Returns whether it was written."""

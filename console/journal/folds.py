@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from console.journal.events import Event
 
 GOOD = "good.recorded"
 GRANTED = "bypass.granted"
+ROLLBACK = "rollback"
 
 
 def good_versions(events: Iterable[Event], environment: str, workload: str) -> tuple[Event, ...]:
@@ -32,3 +33,20 @@ def grants_today(events: Iterable[Event], environment: str, day: date) -> tuple[
         and event.body.get("environment") == environment
         and event.at.astimezone(UTC).date() == day
     )
+
+
+def rolled_back_from(events: Iterable[Event], environment: str, workload: str) -> dict[str, datetime]:
+    """The versions of a workload that a rollback left, each with when that last was; refused rollbacks left nothing."""
+    begun: dict[int, Event] = {}
+    for event in events:
+        if event.kind != ROLLBACK:
+            continue
+        if event.intent is not None and event.body.get("outcome") == "refused":
+            begun.pop(event.intent, None)
+        elif (
+            event.intent is None
+            and event.body.get("environment") == environment
+            and event.body.get("workload") == workload
+        ):
+            begun[event.seq] = event
+    return {str((event.body.get("from") or {}).get("version")): event.at for event in begun.values()}

@@ -107,6 +107,8 @@ def test_the_alert_of_a_bad_version_clears_after_the_rollback(world: World, engi
     assert picture.deployed is not None and picture.deployed.versions[0].share == 1.0
     picture = seen(engine, lambda picture: not picture.alerts.firing, within=PATIENCE, what="calm")
     assert picture.alerts.checked_at is not None
+    again = engine.plan_rollback()
+    assert again.to_version == NEW and "itself rolled back from" in again.warnings[0]
 
 
 @pytest.mark.timeout(300)

@@ -102,6 +102,29 @@ def test_the_recorded_good_version_is_returned_to_and_not_the_revision_before() 
     assert not made.warnings
 
 
+def test_a_version_that_was_rolled_back_from_is_not_returned_to_without_a_warning() -> None:
+    when = NOW - timedelta(minutes=1)
+    back = workload(revision(5, "v2.3.2"), *(each for each in HISTORY if each.version != "v2.3.2"))
+
+    def left(made: Workload, *versions: str, pick: int | None = None) -> RollbackPlan:
+        known = dict.fromkeys(versions, when)
+        return plan_rollback(made, (), target_name="hak-gal", good=None, revision=pick, now=NOW, left=known)
+
+    onward = left(back, "v2.3.3")
+    assert (onward.to_version, onward.why) == (
+        "v2.3.1",
+        "newest earlier revision that was not rolled back from, not recorded good",
+    )
+    assert not any("itself rolled back" in warning for warning in onward.warnings)
+    picked = left(back, "v2.3.3", pick=3)
+    assert picked.to_version == "v2.3.3"
+    assert picked.warnings[0] == (
+        "v2.3.3 was itself rolled back from, 2026-03-04 11:59Z: do not return to a bad version"
+    )
+    only = left(workload(revision(5, "v2.3.2"), revision(3, "v2.3.3")), "v2.3.3")
+    assert only.to_version == "v2.3.3" and "itself rolled back" in only.warnings[0]
+
+
 def test_a_recorded_good_version_whose_replicaset_is_gone_is_still_returned_to() -> None:
     made = plan(workload(*HISTORY), known=good("v2.2.9"))
     assert (made.to_version, made.to_revision, made.to_template) == ("v2.2.9", 0, template("v2.2.9"))
