@@ -99,7 +99,7 @@ def _settled(versions: tuple[VersionShare, ...], shown: str, target: str | None,
     if shown == good:
         what += ", and it is recorded good"
     if target and target not in running:
-        what += f"; {target} is not here yet"
+        what += f"; {target}, the target, does not run"
     return what
 
 

@@ -69,7 +69,7 @@ def test_all_pods_on_one_version() -> None:
 def test_the_good_version_running_before_the_target_came() -> None:
     shown = seen(workload(revision(1, "v2.3.2", 10)))
     assert shown.why == (
-        "every pod runs v2.3.2 and is ready, and it is recorded good; v2.3.3 is not here yet; "
+        "every pod runs v2.3.2 and is ready, and it is recorded good; v2.3.3, the target, does not run; "
         "there is no earlier revision to roll back to"
     )
     assert shown.versions[0].good
