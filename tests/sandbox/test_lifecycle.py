@@ -81,11 +81,13 @@ def test_interrupted_it_prints_one_line_ends_with_zero_and_cleans_up(how: signal
     assert process.stdout
     told = json.loads(process.stdout.readline())
     pids = list(json.loads(fetch(f"{told['control_url']}/state")[1])["children"].values())
+    log = tmp_path / "kept" / "logs" / "hak_gal.log"
+    wait_until(lambda: log.stat().st_size > 0, what="a line in the shared log")
     process.send_signal(how)
     rest, errors = process.communicate(timeout=8)
     assert (process.returncode, rest, errors) == (0, b"", b"")
     assert none_alive(pids)
-    assert (tmp_path / "kept" / "logs" / "hak_gal.log").stat().st_size > 0
+    assert log.stat().st_size > 0, "a folder that was asked for was not kept"
 
 
 def test_without_prometheus_the_system_file_scrapes_by_discovery(tmp_path: Path) -> None:
