@@ -9,6 +9,7 @@ from console.commands.choosing import add_choice, must_choose
 from console.commands.desk_of import desk_of, observed
 from console.commands.plain import as_json
 from console.core.picture import AlertState, Picture, SourceState
+from console.core.readings import LogCounts
 from console.core.units import show, unit
 
 EXAMPLES = """examples:
@@ -16,7 +17,8 @@ EXAMPLES = """examples:
   hakgal-console status --system hak-gal --env staging
   hakgal-console status --json | jq '.alerts.alerts[] | select(.state == "firing")'
 
-exit codes: 0 all is well; 1 an alert fires, a source fails, or a rule is without data; 2 the command was not understood
+exit codes: 0 all is well; 1 an alert fires, a source or a health check fails, a rule is without data, or a deployment
+is stuck or not ready; 2 the command was not understood
 """
 
 
@@ -46,7 +48,8 @@ def is_well(picture: Picture) -> bool:
     """Whether nothing fires, nothing is blind and every source answers."""
     quiet = all(alert.state in (AlertState.QUIET, AlertState.PENDING) for alert in picture.alerts.alerts)
     live = all(source.state in (SourceState.LIVE, SourceState.ABSENT) for source in picture.sources)
-    return quiet and live and picture.alerts.checked_at is not None
+    up = picture.deployed is None or picture.deployed.state not in ("STUCK", "NOT READY")
+    return quiet and live and up and picture.alerts.checked_at is not None
 
 
 def since(at: datetime, now: datetime) -> str:
@@ -71,8 +74,7 @@ def as_text(picture: Picture) -> list[str]:
     lines += _deployed(picture)
     lines += _redis(picture)
     if picture.logs.value is not None:
-        counts = ", ".join(f"{name} {hour}/h" for name, hour, _ in picture.logs.value.patterns)
-        lines.append(f"logs       {picture.logs.value.lines} lines seen; {counts or 'no patterns'}")
+        lines.append(_logs(picture.logs.value))
     elif picture.logs.error:
         lines.append(f"logs       could not read: {picture.logs.error}")
     lines.extend(
@@ -82,6 +84,14 @@ def as_text(picture: Picture) -> list[str]:
     )
     lines.extend(f"notice     {notice}" for notice in picture.notices)
     return lines
+
+
+def _logs(logs: LogCounts) -> str:
+    """Only what came while the command looked: it counts from its own beginning, which is no rate per hour."""
+    if not logs.lines:
+        return "logs       readable; no line came while this command looked"
+    counts = ", ".join(f"{name} {total}" for name, _, total in logs.patterns)
+    return f"logs       lines that came while this command looked: {logs.lines}; {counts or 'no patterns'}"
 
 
 def _bypass(picture: Picture) -> list[str]:
@@ -114,7 +124,7 @@ def _alerts(picture: Picture) -> list[str]:
 def _deployed(picture: Picture) -> list[str]:
     shown = picture.deployed
     if shown is None:
-        return []
+        return [f"deployed   unknown: {picture.cluster.error}"] if picture.cluster.error else []
     target = f" → {shown.target}" if shown.target and shown.target != shown.now else ""
     lines = [f"deployed   {shown.now or 'unknown'}{target}  {shown.state}  {shown.why}"]
     lines.extend(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from console.core.picture import MetricValue, SourceHealth, SourceState
-from console.core.readings import Reading, RedisStats
+from console.core.readings import Health, Reading, RedisStats
 from console.core.system import Metric
 from console.core.units import show
 from console.core.verdicts import Series
@@ -23,7 +24,7 @@ def in_steps(seconds: float) -> str:
     return f"{seconds:.1f}s"
 
 
-def source_health(name: str, reading: Reading[object] | None, now: datetime, live: str = "live") -> SourceHealth:
+def source_health(name: str, reading: Reading[Any] | None, now: datetime, live: str = "live") -> SourceHealth:
     """The word and the detail of a source. live: what is said while all is well."""
     if reading is None:
         return SourceHealth(name, SourceState.ABSENT, "not configured")
@@ -34,6 +35,15 @@ def source_health(name: str, reading: Reading[object] | None, now: datetime, liv
     if reading.is_stale(now):
         return SourceHealth(name, SourceState.STALE, "no answer, none refused")
     return SourceHealth(name, SourceState.LIVE, live)
+
+
+def checks_health(reading: Reading[tuple[Health, ...]] | None, now: datetime) -> SourceHealth:
+    """The word of the health checks: failed where one does, for a green dot there would be taken for an answer."""
+    told = source_health("health", reading, now)
+    failing = [check for check in reading.value or () if not check.ok] if reading is not None else []
+    if told.state is not SourceState.LIVE or not failing:
+        return told
+    return SourceHealth("health", SourceState.FAILED, "; ".join(f"{check.name}: {check.detail}" for check in failing))
 
 
 def redis_word(reading: Reading[RedisStats]) -> str:

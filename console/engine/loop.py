@@ -21,7 +21,7 @@ from console.core.verdicts import Evaluation, Series, evaluate
 from console.engine import warming
 from console.engine.assembly import Once, Sources, assemble
 from console.engine.books import Books
-from console.engine.folding import metric_value, redis_word, source_health
+from console.engine.folding import checks_health, metric_value, redis_word, source_health
 from console.engine.operations import Operations
 from console.engine.recovery import Recovery
 from console.engine.sampling import Readings, sample
@@ -292,11 +292,12 @@ class Loop:
             (sources.metrics_name, sources.metrics, "live"),
             ("kubernetes", sources.kubernetes, "live"),
             ("logs", sources.logs, "live"),
-            ("health", sources.health, "live"),
         )
-        return tuple(
+        checks = None if sources.health is None else sources.health.reading
+        told = (
             source_health(name, None if source is None else source.reading, now, live) for name, source, live in every
         )
+        return (*told, checks_health(checks, now))
 
 
 def checks_of(environment: Environment) -> tuple[Metric, ...]:

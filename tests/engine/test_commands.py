@@ -51,6 +51,29 @@ def test_status_says_what_is_and_exits_by_it(world: TinyWorld) -> None:
     assert f"127.0.0.1:{world.redis.port}" in failed.stdout and "0 (" not in failed.stdout
 
 
+def test_a_failing_health_check_is_not_called_well(world: TinyWorld) -> None:
+    world.system.write_text(
+        world.system.read_text().replace(f"tcp://127.0.0.1:{world.redis.port}", "tcp://127.0.0.1:1")
+    )
+    said = run("status", "--system", str(world.system))
+    assert said.returncode == 1, said.stdout
+    assert "source     health: failed store:" in said.stdout and "source     redis: live" in said.stdout
+
+
+def test_nothing_that_is_unknown_is_left_out_or_called_zero(tmp_path: Path) -> None:
+    system = tmp_path / "system.yaml"
+    (tmp_path / "quiet.log").write_text("")
+    system.write_text(
+        "name: blind\nenvironments:\n  test:\n    tone: staging\n    kubernetes: {kubeconfig: /nowhere/kubeconfig,"
+        " namespace: blind, workloads: [{deployment: web}]}\n    logs: [{file: " + str(tmp_path / "quiet.log") + "}]\n"
+        "log_patterns:\n  errors: {title: errors, pattern: ERROR}\n"
+    )
+    said = run("status", "--system", str(system))
+    assert said.returncode == 1, said.stdout + said.stderr
+    assert "deployed   unknown: kubernetes" in said.stdout
+    assert "no line came while this command looked" in said.stdout and "errors 0" not in said.stdout
+
+
 def test_a_bypass_is_granted_shown_and_revoked_from_the_command_line(world: TinyWorld) -> None:
     where = ("--system", str(world.system))
     assert run("bypass", "status", *where).returncode == 0
