@@ -119,7 +119,9 @@ def _unsettled(workload: Workload, state: str, cluster: ClusterState) -> str:
         case "PROGRESSING" if workload.updated < workload.desired or _old_pods(workload):
             old = _old_pods(workload)
             leaving = f", {old} old to go" if old else ""
-            return f"{version} is coming up by itself: {pods} ready{leaving}{_reasons(workload, cluster)}"
+            reasons = _reasons(workload, cluster)
+            how = "is rolled out and does not come up so far" if reasons else "is coming up by itself"
+            return f"{version} {how}: {pods} ready{leaving}{reasons}"
         case "PROGRESSING":
             return f"{version} was asked for, and the cluster has yet to call {pods} available"
     if workload.desired == 0:

@@ -85,6 +85,16 @@ def test_a_rollout_on_its_way_counts_shares_of_ready_pods() -> None:
     assert shown.why == "v2.3.3 is coming up by itself: 2 of 10 pods ready, 6 old to go; R rolls back to v2.3.2"
 
 
+def test_a_rollout_whose_pods_fail_is_not_said_to_come_up_by_itself() -> None:
+    moving = workload(revision(1, "v2.3.2", 8), revision(2, "v2.3.3", 3, 0), settled=False)
+    shown = seen(moving, pods=(pod("ErrImagePull"), pod("ErrImagePull")))
+    assert shown.state == "PROGRESSING"
+    assert shown.why == (
+        "v2.3.3 is rolled out and does not come up so far: 0 of 10 pods ready, 8 old to go, 2 in ErrImagePull; "
+        "R rolls back to v2.3.2"
+    )
+
+
 def test_a_rollout_that_is_stuck_says_in_what_and_what_to_press() -> None:
     stuck = workload(revision(1, "v2.3.2", 8), revision(2, "v2.3.3", 3, 0), settled=False)
     pods = (pod("CrashLoopBackOff"), pod("CrashLoopBackOff"), pod("Error"), pod("Error", 1), pod("Error", 1))
