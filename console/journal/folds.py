@@ -36,17 +36,26 @@ def grants_today(events: Iterable[Event], environment: str, day: date) -> tuple[
 
 
 def rolled_back_from(events: Iterable[Event], environment: str, workload: str) -> dict[str, datetime]:
-    """The versions of a workload that a rollback left, each with when that last was; refused rollbacks left nothing."""
+    """The versions of a workload that a rollback left and none has returned to since, each with when it was left.
+
+    events: oldest first. A rollback that was refused left nothing; one whose end is not known may have.
+    """
     begun: dict[int, Event] = {}
     for event in events:
+        body = event.body
         if event.kind != ROLLBACK:
             continue
-        if event.intent is not None and event.body.get("outcome") == "refused":
+        if event.intent is not None and event.outcome == "refused":
             begun.pop(event.intent, None)
-        elif (
-            event.intent is None
-            and event.body.get("environment") == environment
-            and event.body.get("workload") == workload
-        ):
+        elif event.intent is None and (body.get("environment"), body.get("workload")) == (environment, workload):
             begun[event.seq] = event
-    return {str((event.body.get("from") or {}).get("version")): event.at for event in begun.values()}
+    left: dict[str, datetime] = {}
+    for event in begun.values():
+        left[_version(event, "from")] = event.at
+        left.pop(_version(event, "to"), None)
+    return left
+
+
+def _version(event: Event, end: str) -> str:
+    found = event.body.get(end)
+    return str(found.get("version")) if isinstance(found, dict) else ""

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.journal.events import canonical_body
-from console.journal.folds import good_versions, grants_today
+from console.journal.folds import good_versions, grants_today, rolled_back_from
 from console.journal.journal import Head, Journal, JournalError, Role
 from console.journal.verification import Damage
 
@@ -351,4 +351,22 @@ def test_grants_are_counted_by_the_day_of_utc(tmp_path: Path) -> None:
     for environment in ("a", "a", "a", "b", "a"):
         journal.append("bypass.granted", "x", {"environment": environment})
     assert [event.seq for event in grants_today(journal.events(), "a", NOON.date())] == [2, 3, 5]
+    journal.close()
+
+
+def test_a_version_is_left_until_a_rollback_returns_to_it(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal.db", clock=lambda: NOON)
+
+    def roll(was: str, to: str, outcome: str | None, environment: str = "a") -> None:
+        body = {"environment": environment, "workload": "web", "from": {"version": was}, "to": {"version": to}}
+        intent = journal.intend("rollback", "x", body)
+        if outcome is not None:
+            journal.conclude(intent, outcome, {})
+
+    roll("v3", "v2", "done")
+    roll("v2", "v1", "refused")
+    roll("v9", "v8", "done", environment="b")
+    assert rolled_back_from(journal.events(), "a", "web") == {"v3": NOON}
+    roll("v2", "v3", None)
+    assert rolled_back_from(journal.events(), "a", "web") == {"v2": NOON}
     journal.close()
