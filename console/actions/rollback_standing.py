@@ -26,7 +26,8 @@ _CRASH = ("CrashLoopBackOff", "Error", "OOMKilled", "RunContainerError", "Create
 class Standing:
     """A rollback at one moment.
 
-    verified: observed by the controller, every desired pod is of the template put back and ready, none is left over.
+    verified: observed by the controller, every desired pod is of the template put back and ready, none is left over
+    and none is asked for: a controller may say that all is done while its own order for others is not seen yet.
     ready, desired, left: pods of the template, pods wanted, pods of other templates that do not end yet.
     troubles: sentences of what keeps pods from being ready. waiting: a sentence about pods that run and do not turn
     ready, as slow ones do not at first, else empty. gave_up: when the controller last said that the deadline
@@ -55,6 +56,7 @@ def judge(deployment: Json, replica_sets: Iterable[Json], pods: Iterable[Json]) 
     own = [each for each in replica_sets if owner(each, "Deployment") == uid]
     newest = {each["metadata"]["uid"] for each in own if template_text(each["spec"]["template"]) == wanted}
     others = {each["metadata"]["uid"] for each in own} - newest
+    asked = sum(int(each["spec"].get("replicas") or 0) for each in own if each["metadata"]["uid"] in others)
     living = [
         pod
         for pod in pods
@@ -71,7 +73,7 @@ def judge(deployment: Json, replica_sets: Iterable[Json], pods: Iterable[Json]) 
     progress = progressing(deployment)
     late = current and progress.get("status") == "False"
     return Standing(
-        verified=is_settled(deployment) and bool(newest) and ready == desired and left == 0,
+        verified=is_settled(deployment) and bool(newest) and ready == desired and left == asked == 0,
         ready=ready,
         desired=desired,
         left=left,

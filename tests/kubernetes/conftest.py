@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +19,12 @@ from console.core.system import KubernetesTarget
 from console.systems.kubernetes_connection import DEPLOYMENTS, KubernetesApi, KubernetesError, open_kubernetes
 from tests.conftest import wait_until
 from tests.kubernetes.cluster import BAD, NAMESPACES, SERVICE_ACCOUNTS, World, image
-from tests.kubernetes.kubelet import KubeletStandIn, has_ready_node
+from tests.kubernetes.kubelet import ANY_POD, KubeletStandIn, has_ready_node
 from tests.kubernetes.proxy import Proxy
 
 HERE = Path(__file__).parent
+# Real namespaces end some seconds after they are told to.
+EMPTIED_WITHIN = 60.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The kubeconfig of the cluster under test."""
     if given := os.environ.get("HAKGAL_TEST_KUBECONFIG"):
-        yield Path(given)
+        yield Path(given).expanduser().absolute()
         return
     path = tmp_path_factory.mktemp("kube") / "kubeconfig"
     command = [sys.executable, "-m", "console.sandbox.kube", "--port", "0", "--kubeconfig", str(path), "--no-pods"]
@@ -58,12 +61,31 @@ def stands_in(kubeconfig: Path) -> bool:
     return not has_ready_node(open_kubernetes(KubernetesTarget(kubeconfig, None, "default", ())))
 
 
+@pytest.fixture(scope="session")
+def namespaces(kubeconfig: Path) -> Iterator[set[str]]:
+    """The namespaces that tests have made; waits at the end for a cluster to have emptied them."""
+    made: set[str] = set()
+    yield made
+    api = open_kubernetes(KubernetesTarget(kubeconfig, None, "default", ()))
+
+    def left() -> set[str]:
+        return made & {each["metadata"]["name"] for each in api.list(NAMESPACES)}
+
+    try:
+        wait_until(lambda: not left(), within=EMPTIED_WITHIN, every=0.2)
+    except AssertionError:
+        warnings.warn(f"the cluster has not deleted {', '.join(sorted(left()))} yet", stacklevel=1)
+    api.close()
+
+
 @pytest.fixture
-def namespace(kubeconfig: Path) -> Iterator[str]:
+def namespace(kubeconfig: Path, namespaces: set[str]) -> Iterator[str]:
     """A namespace of the test's own, deleted after it."""
     name = f"hakgal-test-{secrets.token_hex(4)}"
     api = open_kubernetes(KubernetesTarget(kubeconfig, None, name, ()))
-    api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    metadata = {"name": name, "labels": ANY_POD}
+    api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    namespaces.add(name)
     with suppress(KubernetesError):
         # Where pods need an account to be admitted, its controller may be late.
         api.create(SERVICE_ACCOUNTS, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}})

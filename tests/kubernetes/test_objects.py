@@ -211,6 +211,10 @@ def test_a_rollback_is_verified_only_when_every_pod_of_the_template_is_ready_and
     assert judge(made, sets, [*pods, left]).line("v1") == "v1: 3 of 3 pods ready, 1 other pod left"
     left["metadata"]["deletionTimestamp"] = "2026-03-04T12:00:00Z"
     assert judge(made, sets, [*pods, left]).verified
+    sets[1]["spec"]["replicas"] = 1
+    assert not judge(made, sets, pods).verified, "another pod has been ordered and is not there yet"
+    sets[1]["spec"]["replicas"] = 0
+    assert judge(made, sets, pods).verified
     assert not judge(live(observedGeneration=3), sets, pods).verified
 
 

@@ -21,6 +21,7 @@ import urllib3
 import yaml
 
 from tests.conftest import wait_until
+from tests.kubernetes.kubelet import ANY_POD, takes_pods
 
 Json = dict[str, Any]
 
@@ -32,7 +33,7 @@ TIMEOUT = 10.0
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 # Real controllers take their time where nothing else is the matter.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Client:
@@ -48,10 +49,11 @@ class Client:
         self.session = requests.Session()
         if token := user.get("token"):
             self.session.headers["Authorization"] = f"Bearer {token}"
-        authority = _file(cluster, "certificate-authority", folder)
+        home = kubeconfig.parent
+        authority = _file(cluster, "certificate-authority", folder, home)
         self.session.verify = authority or not cluster.get("insecure-skip-tls-verify", False)
-        if certificate := _file(user, "client-certificate", folder):
-            self.session.cert = (certificate, str(_file(user, "client-key", folder)))
+        if certificate := _file(user, "client-certificate", folder, home):
+            self.session.cert = (certificate, str(_file(user, "client-key", folder, home)))
 
     def call(self, method: str, path: str, body: Any = None, *, media: str = "", **query: Any) -> requests.Response:
         headers = {"Content-Type": media or "application/json"} if body is not None else {}
@@ -79,13 +81,14 @@ def _named(items: list[Json], name: str) -> Json:
     return next(item for item in items if item["name"] == name)
 
 
-def _file(entry: Json, field: str, folder: Path) -> str | None:
+def _file(entry: Json, field: str, folder: Path, home: Path) -> str | None:
+    """The file of a certificate or key, written into `folder` where the kubeconfig, which lies in `home`, holds it."""
     if data := entry.get(f"{field}-data"):
         path = folder / f"{field}.pem"
         path.touch(mode=0o600)
         path.write_bytes(base64.b64decode(data))
         return str(path)
-    return entry.get(field)
+    return str(home / entry[field]) if entry.get(field) else None
 
 
 @contextmanager
@@ -118,9 +121,9 @@ def any_cluster(folder: Path) -> Iterator[Client]:
 def own_namespace(client: Client) -> Iterator[Namespace]:
     """A namespace of the test's own, deleted after it."""
     name = f"hakgal-kube-{secrets.token_hex(4)}"
-    client.ok("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    client.ok("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": ANY_POD}})
     namespace = Namespace(client, name)
-    wait_until(lambda: namespace.find("serviceaccounts", "default"), what="the default ServiceAccount")
+    wait_until(lambda: namespace.find("serviceaccounts", "default"), within=PATIENCE, what="the default ServiceAccount")
     try:
         yield namespace
     finally:
@@ -220,11 +223,11 @@ class Watched:
         return self.told()
 
 
-def container(version: str = "1", **fields: Any) -> Json:
+def container(version: str = "3.9", **fields: Any) -> Json:
     return {"name": "app", "image": f"registry.k8s.io/pause:{version}", **fields}
 
 
-def deployment(name: str = "web", replicas: int = 2, version: str = "1", **spec: Any) -> Json:
+def deployment(name: str = "web", replicas: int = 2, version: str = "3.9", **spec: Any) -> Json:
     """A Deployment as a strict API server accepts it."""
     return {
         "apiVersion": "apps/v1",
@@ -273,8 +276,7 @@ def condition(obj: Json, kind: str) -> Json:
 
 def has_node(client: Client) -> bool:
     """Whether real kubelets run the pods."""
-    nodes = client.ok("GET", "/api/v1/nodes")["items"]
-    return any(condition(node, "Ready").get("status") == "True" for node in nodes)
+    return takes_pods(client.ok("GET", "/api/v1/nodes")["items"])
 
 
 class StandIn:
@@ -302,17 +304,13 @@ class StandIn:
         bad = self.bad(pod)
         if self._done.get(pod["metadata"]["uid"]) == bad:
             return
-        self._done[pod["metadata"]["uid"]] = bad
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         ready = {"type": "Ready", "status": "False" if bad else "True", "lastTransitionTime": now}
         status = {"phase": "Running", "podIP": "10.99.0.1", "podIPs": [{"ip": "10.99.0.1"}], "conditions": [ready]}
         # A pod may be deleted between list and patch.
-        self._namespace.client.call(
-            "PATCH",
-            self._namespace.path("pods", pod["metadata"]["name"], "status"),
-            {"status": status},
-            media=STRATEGIC,
-        )
+        path = self._namespace.path("pods", pod["metadata"]["name"], "status")
+        if self._namespace.client.call("PATCH", path, {"status": status}, media=STRATEGIC).ok:
+            self._done[pod["metadata"]["uid"]] = bad
 
 
 @contextmanager

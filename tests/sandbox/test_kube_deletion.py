@@ -79,13 +79,15 @@ def test_dependents_go_with_their_owner_or_stay_as_asked(namespace: Namespace, p
     grand = {**reference, "name": "child", "uid": namespace.get("configmaps", "child")["metadata"]["uid"]}
     namespace.create("configmaps", {"metadata": {"name": "grandchild", "ownerReferences": [grand]}})
     namespace.delete("configmaps", "owner", {"propagationPolicy": policy})
-    wait_until(lambda: namespace.find("configmaps", "owner") is None, what="the owner gone")
+    wait_until(lambda: namespace.find("configmaps", "owner") is None, within=PATIENCE, what="the owner gone")
     if policy == "Orphan":
         child = namespace.get("configmaps", "child")
         assert "ownerReferences" not in child["metadata"]
         assert namespace.find("configmaps", "grandchild")
     else:
-        wait_until(lambda: namespace.find("configmaps", "grandchild") is None, what="the dependents gone")
+        wait_until(
+            lambda: namespace.find("configmaps", "grandchild") is None, within=PATIENCE, what="the dependents gone"
+        )
         assert namespace.find("configmaps", "child") is None
 
 
@@ -124,6 +126,6 @@ def test_a_deleted_namespace_takes_everything_with_it_and_accepts_nothing_more(c
         assert found["status"]["phase"] == "Terminating"
         status = client.refused(403, "POST", namespace.path("configmaps"), {"metadata": {"name": "late"}})
         assert status["details"]["causes"][0]["reason"] == "NamespaceTerminating"
-        wait_until(lambda: not namespace.list("deployments"), what="the Deployment gone")
+        wait_until(lambda: not namespace.list("deployments"), within=PATIENCE, what="the Deployment gone")
         namespace.patch("configmaps", "held", {"metadata": {"finalizers": None}}, media=MERGE)
-        wait_until(lambda: client.call("GET", path).status_code == 404, within=30, what="the namespace gone")
+        wait_until(lambda: client.call("GET", path).status_code == 404, within=PATIENCE, what="the namespace gone")

@@ -214,7 +214,7 @@ def hands(request: pytest.FixtureRequest, client: Client, namespace: Namespace, 
     return Kubectl(client, namespace, tmp_path) if request.param == "kubectl" else Http(client, namespace)
 
 
-def quick(version: str = "1") -> Json:
+def quick(version: str = "3.9") -> Json:
     """A Deployment whose pods end at once when told to."""
     body = deployment(version=version)
     body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 0
@@ -235,7 +235,7 @@ def test_a_release_is_set_watched_and_undone(hands: Hands, namespace: Namespace)
     assert image(namespace) == "registry.k8s.io/pause:2"
     hands.undo("web")
     hands.wait_for_rollout("web")
-    assert image(namespace) == "registry.k8s.io/pause:1"
+    assert image(namespace) == "registry.k8s.io/pause:3.9"
     assert hands.revisions("web") == [2, 3]
     assert namespace.get("deployments", "web")["metadata"]["annotations"][REVISION] == "3"
 
@@ -250,7 +250,7 @@ def test_it_is_scaled_patched_labelled_and_its_table_and_log_read(hands: Hands, 
     pods = hands.table("pod")
     assert pods[0] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
     assert {tuple(row[1:4]) for row in pods[1:]} == {("1/1", "Running", "0")}
-    assert "started registry.k8s.io/pause:1" in hands.logs("web")
+    assert "started registry.k8s.io/pause:3.9" in hands.logs("web")
     hands.patch("web", {"spec": {"minReadySeconds": 1}})
     hands.label("deployment", "web", "tier", "front")
     hands.annotate("deployment", "web", "kubernetes.io/change-cause", "by hand")

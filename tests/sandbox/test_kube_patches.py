@@ -363,7 +363,7 @@ def test_each_format_changes_a_deployment_as_its_rules_say(namespace: Namespace)
 def test_a_json_patch_with_tests_for_version_and_image_is_a_precondition(namespace: Namespace) -> None:
     made = namespace.create("deployments", deployment(paused=True, replicas=0))
     image = "/spec/template/spec/containers/0/image"
-    for value, code in (("registry.k8s.io/pause:1", 200), ("registry.k8s.io/pause:1", 422)):
+    for value, code in (("registry.k8s.io/pause:3.9", 200), ("registry.k8s.io/pause:3.9", 422)):
         operations = [
             {"op": "test", "path": "/metadata/uid", "value": made["metadata"]["uid"]},
             {"op": "test", "path": image, "value": value},

@@ -100,7 +100,8 @@ class _Sync:
         if self._it["spec"].get("paused") or self._is_scaling():
             self._find_new(create=False)
             self._scale()
-            self._clean_up()
+            if self._it["spec"].get("paused"):
+                self._clean_up()
             return self._write_status(self._status())
         return self._roll() if rollouts.is_rolling(self._it) else self._recreate()
 
@@ -146,6 +147,8 @@ class _Sync:
         if changed or copy["spec"].get("minReadySeconds", 0) != seconds:
             copy["spec"]["minReadySeconds"] = seconds
             self._put_set(self._api.update(REPLICA_SETS, copy))
+            # The Deployment's own revision follows in the pass that this write brings about.
+            return
         number = annotations_of(self._new)[REVISION]
         changed = self._set_revision(number)
         status = self._it.setdefault("status", {})
@@ -301,7 +304,8 @@ class _Sync:
 
     def _roll(self) -> float | None:
         self._find_new(create=True)
-        if not self._grow_new() and not self._shrink_old():
+        done = rollouts.is_complete(self._it, self._it.get("status") or {})
+        if not self._grow_new() and not self._shrink_old() and done:
             self._clean_up()
         return self._rollout_status()
 

@@ -39,7 +39,7 @@ class ApiError(Exception):
         details = dict(self.details or {})
         if self.retry_after is not None:
             details["retryAfterSeconds"] = self.retry_after
-        if details:
+        if details or self.details is not None:
             body["details"] = details
         body["code"] = self.code
         return body
@@ -67,6 +67,11 @@ def _details(kind: Kind, name: str = "") -> Obj:
 def not_found(kind: Kind, name: str) -> ApiError:
     """404 for an object."""
     return ApiError(404, "NotFound", f'{kind.resource} "{name}" not found', _details(kind, name))
+
+
+def no_such_resource() -> ApiError:
+    """404 for a path of a group and version that has no such kind or part."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:

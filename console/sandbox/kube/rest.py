@@ -20,6 +20,7 @@ from console.sandbox.kube.errors import (
     bad_request,
     conflict,
     method_not_allowed,
+    no_such_resource,
     not_acceptable,
 )
 from console.sandbox.kube.faults import Faults
@@ -42,7 +43,7 @@ class Target:
 
 
 class _NoSuchPath(Exception):
-    """The path is none of the API's."""
+    """The path is of no group and version that is served."""
 
 
 def answer(body: Obj, code: int = 200, *, retry_after: int | None = None) -> web.Response:
@@ -147,17 +148,19 @@ class Rest:
             group, version, rest = parts[1], parts[2], parts[3:]
         else:
             raise _NoSuchPath
+        if version not in self.api.kinds.groups().get(group, ()):
+            raise _NoSuchPath
         namespace: str | None = None
         if rest[0] == "namespaces" and len(rest) >= 3 and not (group == "" and rest[2] in ("status", "finalize")):
             namespace, rest = rest[1], rest[2:]
         kind = self.api.kinds.find(group, version, rest[0])
         if kind is None or len(rest) > 3 or (namespace is not None) > kind.namespaced:
-            raise _NoSuchPath
+            raise no_such_resource()
         name, part = (*rest[1:], "", "")[:2]
         if part and part not in kind.subresources:
-            raise _NoSuchPath
+            raise no_such_resource()
         if name and kind.namespaced and namespace is None:
-            raise _NoSuchPath
+            raise no_such_resource()
         return Target(kind, namespace if kind.namespaced else "", name, part)
 
     async def _resource(self, request: web.Request, path: str) -> web.StreamResponse:

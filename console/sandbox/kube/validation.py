@@ -220,7 +220,7 @@ def _deployment(obj: Obj) -> list[Cause]:
     spec = obj["spec"]
     strategy = spec["strategy"]
     if strategy["type"] not in ("Recreate", "RollingUpdate"):
-        causes.append(unsupported("spec.strategy.type", strategy["type"], ("Recreate", "RollingUpdate")))
+        causes.append(unsupported("spec.strategy", strategy, ("Recreate", "RollingUpdate")))
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "Recreate" and rolling is not None:
         detail = "may not be specified when strategy `type` is 'Recreate'"
@@ -265,12 +265,20 @@ def _autoscaler(obj: Obj) -> list[Cause]:
     return causes
 
 
+def _event(obj: Obj) -> list[Cause]:
+    about = (obj.get("involvedObject") or {}).get("namespace") or ""
+    if (about or "default") == obj["metadata"]["namespace"]:
+        return []
+    return [wrong("involvedObject.namespace", about, "does not match event.namespace")]
+
+
 _BY_STORE: Mapping[str, Callable[[Obj], list[Cause]]] = {
     "deployments.apps": _deployment,
     "replicasets.apps": _workload,
     "pods": lambda obj: _pod_spec(obj["spec"], "spec"),
     "services": _service,
     "horizontalpodautoscalers": _autoscaler,
+    "events": _event,
 }
 
 
