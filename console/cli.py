@@ -1,17 +1,29 @@
-"""The command line: `hakgal-console` and its commands."""
+"""The command line: `hakgal-console` and its commands.
+
+A command's module is imported when the command is used: the console's first paint waits for nothing else.
+"""
 
 # PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from console.commands import bypass, check, completion, console, doctor, rollback, sandbox, status
-from console.commands.choosing import USAGE, Unclear, add_choice
+from console.commands.wishes import USAGE, Unclear, add_choice, add_read_only
+
+COMMANDS = {
+    "status": "print what the console sees, once",
+    "rollback": "return a deployment to the version recorded good, or to a revision",
+    "bypass": "grant, revoke or show the emergency bypass",
+    "doctor": "check connections, permissions, folders, and that environments share no Redis",
+    "check": "check a system's files",
+    "sandbox": "open the console on an embedded practice world",
+    "completion": "print the shell completion",
+}
 
 EXAMPLES = """examples:
   hakgal-console                                 open the console on the last-used system, or pick one
@@ -24,8 +36,8 @@ EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(wanted: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The command line. wanted: the commands whose own options are needed; the others are only listed."""
     root = argparse.ArgumentParser(
         prog="hakgal-console",
         description="Take a release through a phased rollout from one terminal, watch it, and get out of trouble fast.",
@@ -34,12 +46,22 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action=Version, nargs=0, help="print the version and leave")
     add_choice(root, default=None)
-    console.add_options(root)
-    root.set_defaults(run=console.run)
+    add_read_only(root, default=False)
+    root.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    root.set_defaults(run=open_console)
     commands = root.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (status, rollback, bypass, doctor, check, sandbox, completion):
-        command.add(commands)
+    for name, told in COMMANDS.items():
+        command = commands.add_parser(name, help=told, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name in wanted:
+            import_module(f"console.commands.{name}").add(command)
     return root
+
+
+def open_console(arguments: argparse.Namespace) -> int:
+    """No command was named: the console itself."""
+    from console.commands import console
+
+    return console.run(arguments)
 
 
 class Version(argparse.Action):
@@ -63,13 +85,12 @@ def installed_version() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. No traceback reaches the screen."""
-    root = parser()
+    given = sys.argv[1:] if arguments is None else arguments
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
-        argcomplete.autocomplete(root)
-    parsed = root.parse_args(arguments)
-    logging.getLogger().addHandler(logging.NullHandler())
+        argcomplete.autocomplete(parser())
+    parsed = parser([name for name in COMMANDS if name in given]).parse_args(given)
     try:
         code: int = parsed.run(parsed)
     except Unclear as error:

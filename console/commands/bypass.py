@@ -6,9 +6,10 @@ import argparse
 import sys
 from datetime import timedelta
 
-from console.commands.choosing import add_choice, add_read_only, must_choose
+from console.commands.choosing import must_choose
 from console.commands.desk_of import EXITS, desk_of, follow, observed, store_answered
 from console.commands.plain import as_json
+from console.commands.wishes import add_choice, add_read_only
 from console.core.actions import Refused
 from console.core.picture import Picture
 
@@ -22,14 +23,9 @@ exit codes: 0 done (status: none open); 1 failed (status: one is open); 2 refuse
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its three verbs."""
-    parser = commands.add_parser(
-        "bypass",
-        help="grant, revoke or show the emergency bypass",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the three verbs."""
+    parser.epilog = EXAMPLES
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="grant|revoke|status")
     grant = verbs.add_parser("grant", help="switch the guards off for at most 15 minutes")
     grant.add_argument("--reason", required=True, help="why; it is written to the journal and the bypass log")

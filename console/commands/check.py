@@ -19,14 +19,9 @@ exit codes: 0 no fault; 1 faults; 2 there is no such file
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "check",
-        help="check a system's files",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
     parser.add_argument("path", help="a system.yaml, its folder, or the name of a shipped system")
     parser.add_argument("--json", action="store_true", help="the faults as JSON")
     parser.set_defaults(run=run)

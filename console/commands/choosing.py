@@ -8,21 +8,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from console.commands.wishes import Unclear, Wish, wish_of
 from console.core.system import Environment, System, Tone
 from console.systems.catalog import UnknownSystem, find_systems, resolve_system
 from console.systems.loader import BrokenFile, load_system
-from console.systems.places import last_used, remember_used, state_of, state_root
-
-USAGE = 2
-
-
-def add_read_only(parser: argparse.ArgumentParser, *, default: object = argparse.SUPPRESS) -> None:
-    """The switch that switches every change off; it may stand before the command as well."""
-    parser.add_argument("--read-only", action="store_true", default=default, help="switch every change off")
-
-
-class Unclear(Exception):
-    """A command cannot tell what is meant; the message says what to type."""
+from console.systems.places import remember_used, state_of, state_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +21,6 @@ class Choice:
 
     system: System
     environment: Environment
-
-
-def add_choice(parser: argparse.ArgumentParser, *, default: object = argparse.SUPPRESS) -> None:
-    """The options every command takes; they may stand before the command as well, and the later one counts."""
-    parser.add_argument(
-        "--system",
-        metavar="NAME|PATH",
-        default=default,
-        help="a shipped or installed system, or the path of a system.yaml or its folder",
-    )
-    parser.add_argument(
-        "--env", metavar="NAME", default=default, help="an environment of the system, such as staging or production"
-    )
 
 
 def load(name_or_path: str) -> System:
@@ -69,31 +46,17 @@ def pick_environment(system: System, name: str | None) -> Environment | None:
     return environment
 
 
-def choose(arguments: argparse.Namespace) -> Choice | None:
-    """What the arguments mean, or what was used last; None where only a person can say. Raises Unclear."""
-    used = last_used()
-    named, wanted = arguments.system, arguments.env
-    if named is None and used is not None:
-        named = used.system
-        wanted = wanted or used.environment
-    if named is None:
-        found = find_systems()
-        if len(found) != 1:
-            return None
-        named = str(found[0].path)
-    elif wanted is None and used is not None and used.system == str(resolve_system_quietly(named)):
-        wanted = used.environment
-    system = load(named)
-    environment = pick_environment(system, wanted)
+def chosen(wish: Wish) -> Choice | None:
+    """What a wish means; None where its system has several environments and none was named. Raises Unclear."""
+    system = load(wish.system)
+    environment = pick_environment(system, wish.environment)
     return None if environment is None else Choice(system, environment)
 
 
-def resolve_system_quietly(name_or_path: str) -> str:
-    """The path of a system's file, or the name itself where it cannot be found."""
-    try:
-        return str(resolve_system(name_or_path))
-    except UnknownSystem:
-        return name_or_path
+def choose(arguments: argparse.Namespace) -> Choice | None:
+    """What the arguments mean; None where only a person can say. Raises Unclear."""
+    wish = wish_of(arguments)
+    return None if wish is None else chosen(wish)
 
 
 def must_choose(arguments: argparse.Namespace) -> Choice:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from console.commands.choosing import Choice, add_choice, must_choose, remember
+from console.commands.choosing import Choice, must_choose, remember
 from console.commands.examining import Finding, State, examinations
 from console.commands.plain import as_json
+from console.commands.wishes import add_choice
 from console.engine import warming
 
 EXAMPLES = """examples:
@@ -18,14 +19,9 @@ exit codes: 0 everything is in order (warnings allowed); 1 something failed; 2 t
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "doctor",
-        help="check connections, permissions, folders, and that environments share no Redis",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
     add_choice(parser)
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     parser.set_defaults(run=run)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from console.commands.choosing import add_choice, add_read_only, must_choose
+from console.commands.choosing import must_choose
 from console.commands.desk_of import EXITS, cluster_answered, desk_of, follow, observed
 from console.commands.plain import as_json
+from console.commands.wishes import add_choice, add_read_only
 from console.core.actions import Refused
 from console.core.plans import RollbackPlan
 
@@ -20,14 +21,9 @@ exit codes: 0 rolled back and verified; 1 begun and not reached; 2 refused, noth
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "rollback",
-        help="return a deployment to the version recorded good, or to a revision",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
     add_choice(parser)
     parser.add_argument("--to", type=int, metavar="REVISION", help="the revision to return to")
     parser.add_argument("--workload", metavar="NAME", help="the deployment, where the system has several")

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from console.commands.choosing import Choice, Unclear, add_read_only, load
+from console.commands.wishes import Wish, add_read_only
 
 EXAMPLES = """examples:
   hakgal-console sandbox                        the console on a practice world of HAK_GAL
@@ -18,14 +18,9 @@ Needs nothing but Python packages; a redis-server, prometheus and prometheus-ale
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "sandbox",
-        help="open the console on an embedded practice world",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
     parser.add_argument("system", nargs="?", default="hak-gal", metavar="SYSTEM", help="which system (default hak-gal)")
     parser.add_argument("--headless", action="store_true", help="no console: print JSON and run until interrupted")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="begin with this fault on")
@@ -56,13 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     except SandboxError as error:
         print(f"hakgal-console: {error}", file=sys.stderr)
         return 1
-    try:
-        system = load(str(world.system))
-        if not system.environments:
-            raise Unclear(f"{world.system}: no environment")
-        from console.commands.console import operate
+    from console.commands.console import operate
 
-        choice = Choice(system, system.environments[0])
-        return operate(choice, read_only=arguments.read_only, ascii_only=arguments.ascii)
+    try:
+        wish = Wish(str(world.system), "sandbox")
+        return operate(wish, read_only=arguments.read_only, ascii_only=arguments.ascii)
     finally:
         world.stop()

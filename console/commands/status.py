@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from datetime import datetime, timedelta
 
-from console.commands.choosing import add_choice, must_choose
+from console.commands.choosing import must_choose
 from console.commands.desk_of import desk_of, observed
 from console.commands.plain import as_json
+from console.commands.wishes import add_choice
 from console.core.picture import AlertState, Picture, SourceState
 from console.core.readings import LogCounts
 from console.core.units import show, unit
@@ -22,14 +23,9 @@ is stuck or not ready; 2 the command was not understood
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "status",
-        help="print what the console sees, once",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
     add_choice(parser)
     parser.add_argument("--json", action="store_true", help="the whole picture as JSON")
     parser.set_defaults(run=run)

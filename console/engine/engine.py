@@ -86,14 +86,19 @@ class Engine:
         """The newest picture."""
         return self._loop.picture
 
-    def log_in(self, say: Callable[[str], None]) -> None:
-        """Log in to the cluster now, where its kubeconfig names a login command: that may ask on the terminal.
-
-        Called before the screen takes the terminal. A login that fails is said, and said again by the cluster's pane:
-        it is not tried again under the screen.
-        """
+    @property
+    def asks_for_login(self) -> bool:
+        """Whether the kubeconfig names a login command, which may ask on the terminal."""
         target = self.environment.kubernetes
-        if target is None or not names_login(target.kubeconfig):
+        return target is not None and names_login(target.kubeconfig)
+
+    def log_in(self, say: Callable[[str], None]) -> None:
+        """Log in to the cluster now, where its kubeconfig names a login command.
+
+        Called while the screen does not have the terminal. A login that fails is said, and said again by the cluster's
+        pane: it is not tried again under the screen.
+        """
+        if not self.asks_for_login:
             return
         from console.systems.kubernetes_errors import KubernetesError
 

@@ -7,8 +7,11 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from console.core.system import System
+if TYPE_CHECKING:
+    from console.core.system import System
+
 
 NAME = "hakgal-console"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -36,10 +35,12 @@ def read_settings(actions: Mapping[str, str], path: Path | None = None) -> Setti
     an action there is not, one key for two actions.
     """
     path = config_dir() / FILE if path is None else path
+    if not path.exists():
+        return Settings()
+    import tomllib
+
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise BrokenSettings(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
