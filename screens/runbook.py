@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -13,7 +14,7 @@ from console.core.actions import Operation, Outcome, Refused
 from console.core.picture import Picture
 from console.core.runbook import Block, Runbook
 from screens.dialog import ROOM, Dialog, Field, told
-from screens.folding import folded_code, folded_prose
+from screens.folding import folded_code, folded_prose, goes_on
 from screens.rollback import OUTCOME_INK
 from screens.room import Room
 from widgets.listing import Lines, Listing
@@ -116,19 +117,37 @@ class RunbookRoom(Room):
         before = self.here
         rows: list[Row] = []
         places: list[int] = []
-        for number in range(1, len(self.lines) + 1):
-            parts = self._text_rows(number)
+        room = max(self.size.width - GUTTER, 20)
+        for first, last in self._paragraphs(room):
+            parts = self._text_rows(first, last, room)
             rows += parts
-            places += [number] * len(parts)
+            places += [first] * len(parts)
         moved, self._places = places != self._places, places
         if moved and before in places:
             self.text.cursor = places.index(before)
         self.text.set(rows)
 
-    def _text_rows(self, number: int) -> list[Row]:
+    def _paragraphs(self, room: int) -> Iterator[tuple[int, int]]:
+        """First and last line of what is folded as one: a paragraph where it does not fit as it is, else a line."""
+        number = 1
+        while number <= len(self.lines):
+            last = number
+            while (
+                last < len(self.lines)
+                and self._block_at(last) is None
+                and self._block_at(last + 1) is None
+                and goes_on(self.lines[last - 1], self.lines[last])
+            ):
+                last += 1
+            if all(cell_len(line) <= room for line in self.lines[number - 1 : last]):
+                yield from ((each, each) for each in range(number, last + 1))
+            else:
+                yield number, last
+            number = last + 1
+
+    def _text_rows(self, number: int, last: int, room: int) -> list[Row]:
         block = self._block_at(number)
-        line = clean(self.lines[number - 1])
-        room = max(self.size.width - GUTTER, 20)
+        line = clean(" ".join(self.lines[number - 1 : last]))
         if block is None:
             heading = line.startswith("#")
             return [row("   ", (part, Ink.TITLE if heading else Ink.TEXT)) for part in folded_prose(line, room)]
@@ -142,8 +161,8 @@ class RunbookRoom(Room):
                 mark = (signs.get(ran.outcome, glyphs.failed), OUTCOME_INK[ran.outcome])
         ink = Ink.DIM if line.lstrip().startswith(("```", "~~~")) else Ink.ACCENT
         first, *others = folded_code(line, room)
-        goes_on = (self.look.glyphs.cut, Ink.DIM)
-        return [row(mark, " ", (first, ink)), *(row(goes_on, " ", (part, ink)) for part in others)]
+        more = (self.look.glyphs.cut, Ink.DIM)
+        return [row(mark, " ", (first, ink)), *(row(more, " ", (part, ink)) for part in others)]
 
     def _block_at(self, number: int) -> Block | None:
         """The block whose fence or text the line is part of."""
