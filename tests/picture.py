@@ -19,6 +19,8 @@ from console.systems.loader import load_system
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "console.svg"
 SIZE = (120, 40)
 FAULT = "error-spike"
+CALM = 6
+"""Points of the sparkline, of 20 seconds each, before the fault."""
 
 
 async def take(system_file: Path, folder: Path, switch_on: object) -> str:
@@ -27,9 +29,10 @@ async def take(system_file: Path, folder: Path, switch_on: object) -> str:
     engine = Engine(system, system.environments[0], folder=folder)
     app = ConsoleApp(engine, theme="night", environ={"LANG": "C.UTF-8", "COLORTERM": "truecolor"})
     async with app.run_test(size=SIZE) as pilot:
-        deadline = time.monotonic() + 120
-        while app.picture.memory_trend.history.count(None) > 20 and time.monotonic() < deadline:
-            await asyncio.sleep(0.2)
+        deadline = time.monotonic() + 300
+        while not app.ready or sum(value is not None for value in app.picture.memory_trend.history) < CALM:
+            assert time.monotonic() < deadline, "the sparkline did not fill"
+            await asyncio.sleep(0.5)
         await asyncio.to_thread(switch_on)  # type: ignore[arg-type]
         while not any(alert.name == "error_rate" for alert in app.picture.alerts.firing):
             assert time.monotonic() < deadline, "the alert did not come"
