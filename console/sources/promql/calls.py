@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from console.sources.promql.errors import OutsideSubset
 from console.sources.promql.instants import INSTANT_FUNCTIONS, Point, clamp, histogram_quantile, round_to
 from console.sources.promql.labels import NAME, drop_name, labels_of
 from console.sources.promql.matching import Vector, unique
-from console.sources.promql.nodes import Moment, ScalarNode, VectorNode
+from console.sources.promql.nodes import InstantSelector, Moment, RangeSelector, ScalarNode, VectorNode
 from console.sources.promql.ranges import KEEPS_NAME, RANGE_FUNCTIONS
-
-if TYPE_CHECKING:
-    from console.sources.promql.compiler import Compiler
 
 _INSTEAD = {
     "holt_winters": "use avg_over_time",
@@ -51,7 +49,26 @@ FUNCTIONS = (
 )
 
 
-def compile_call(compiler: Compiler, name: str, arguments: list[Any]) -> ScalarNode | VectorNode:
+class Compiling(Protocol):
+    """What a call asks of the compiler that meets it: the nodes of its arguments, and a refusal in the query's words."""
+
+    def vector(self, tree: Any) -> VectorNode:
+        """The node of an instant vector."""
+
+    def scalar(self, tree: Any) -> ScalarNode:
+        """The node of a scalar."""
+
+    def range(self, tree: Any) -> RangeSelector:
+        """A range selector."""
+
+    def instant(self, tree: Any) -> InstantSelector:
+        """The selector of a plain metric."""
+
+    def refuse(self, name: str, instead: str) -> OutsideSubset:
+        """What is raised for something outside of the subset."""
+
+
+def compile_call(compiler: Compiling, name: str, arguments: list[Any]) -> ScalarNode | VectorNode:
     """The node of one call; the grammar has checked number and kinds of the arguments. Raises OutsideSubset."""
     if name in RANGE_FUNCTIONS:
         return _over_range(compiler, name, arguments)
@@ -78,7 +95,7 @@ def compile_call(compiler: Compiler, name: str, arguments: list[Any]) -> ScalarN
     raise compiler.refuse(name, instead_of(name))
 
 
-def _over_range(compiler: Compiler, name: str, arguments: list[Any]) -> VectorNode:
+def _over_range(compiler: Compiling, name: str, arguments: list[Any]) -> VectorNode:
     function, named = RANGE_FUNCTIONS[name], name in KEEPS_NAME
     selector = compiler.range(arguments[-1])
     if len(arguments) == 1:
@@ -91,7 +108,7 @@ def _only(vector: Vector) -> float:
     return vector[0][1] if len(vector) == 1 else math.nan
 
 
-def _timestamp(compiler: Compiler, argument: Any) -> VectorNode:
+def _timestamp(compiler: Compiling, argument: Any) -> VectorNode:
     while type(argument).__name__ == "ParenExpr":
         argument = argument.expr
     if type(argument).__name__ == "VectorSelector":
@@ -101,7 +118,7 @@ def _timestamp(compiler: Compiler, argument: Any) -> VectorNode:
     return VectorNode(lambda moment: unique([(drop_name(labels), moment.at / 1000) for labels, _ in vector(moment)]))
 
 
-def _absent(compiler: Compiler, argument: Any) -> VectorNode:
+def _absent(compiler: Compiling, argument: Any) -> VectorNode:
     vector = compiler.vector(argument).run
     while type(argument).__name__ == "ParenExpr":
         argument = argument.expr
@@ -114,7 +131,7 @@ def _absent(compiler: Compiler, argument: Any) -> VectorNode:
     return VectorNode(lambda moment: [] if vector(moment) else [(labels, 1.0)])
 
 
-def _with_limits(compiler: Compiler, name: str, arguments: list[Any]) -> VectorNode:
+def _with_limits(compiler: Compiling, name: str, arguments: list[Any]) -> VectorNode:
     vector = compiler.vector(arguments[0]).run
     numbers = [compiler.scalar(argument).run for argument in arguments[1:]]
 
