@@ -50,7 +50,12 @@ FUNCTIONS = (
 
 
 class Compiling(Protocol):
-    """What a call asks of the compiler that meets it: the nodes of its arguments, and a refusal in the query's words."""
+    """What a call asks of the compiler that meets it: the nodes of its arguments, and refusals in the query's words.
+
+    selectors: every selector of the query so far.
+    """
+
+    selectors: list[InstantSelector | RangeSelector]
 
     def vector(self, tree: Any) -> VectorNode:
         """The node of an instant vector."""
