@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi
 
 INTERVAL = timedelta(seconds=2)
+# What the end of a running block may take: INT, and TERM two seconds later. The terminal waits three.
+LAST_WORDS = timedelta(seconds=2.6)
 
 
 def utc_now() -> datetime:
@@ -122,7 +124,10 @@ class Engine:
         self._loop.start()
 
     def stop(self, reason: str) -> None:
-        """Journal why, end every thread; operations that run stay recorded as begun."""
+        """Journal why, end every thread. A block that runs is ended, for nobody would follow it any more; other
+        operations stay recorded as begun.
+        """
+        self._operations.end("run-block", LAST_WORDS)
         self._loop.stop()
         self._books.close(reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from console.core.actions import Outcome
 from console.core.picture import Picture
@@ -40,7 +41,7 @@ class Recovery:
                 outcome, why = ending
                 self._books.conclude(event, outcome.value, {"summary": why, "reconciled": True})
                 self._left.remove(event)
-                self.said = (*self.said, f"{event.kind} begun {event.at:%d %b %H:%M}Z: {why}")
+                self.said = (*self.said, f"{_what(event)} begun {event.at:%d %b %H:%M}Z: {why}")
         except JournalError:
             return
 
@@ -57,7 +58,13 @@ def ending_of(event: Event, picture: Picture) -> Ending | None:
         return _rollback(event, picture)
     if event.kind in ("bypass", "bypass-revoke"):
         return _bypass(event, picture)
-    return Outcome.UNKNOWN, "the console ended before it did; verify what it left behind"
+    return Outcome.UNKNOWN, "the console was killed before it ended; it may run still: verify"
+
+
+def _what(event: Event) -> str:
+    """`rollback`, or which block: `redis-down.md:12`."""
+    where = event.body.get("runbook")
+    return f"{Path(str(where)).name}:{event.body.get('line')}" if where else event.kind
 
 
 def _rollback(event: Event, picture: Picture) -> Ending | None:
