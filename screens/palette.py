@@ -12,12 +12,17 @@ from textual.widgets import Input
 from console.actions.table import actions_of
 from console.core.actions import Action
 from screens.base import Console
+from screens.folding import folded_prose
 from screens.panel import Panel
 from widgets.footer import key_sign
 from widgets.listing import Lines, Listing
 from widgets.rows import EMPTY, Row, cell, right, row
 from widgets.vocabulary import Ink
 from widgets.words import clean
+
+ROOM = 59
+"""Cells of a row inside the frame, behind one blank."""
+SAID = 2
 
 
 def matching(actions: tuple[Action, ...], typed: str) -> list[Action]:
@@ -48,7 +53,7 @@ class PaletteScreen(Panel[str | None]):
         self.entry.cursor_blink = False
         self.listing = Listing(self.look, empty=row((" no action has these words", Ink.DIM)))
         self.listing.can_focus = False
-        self.said = Lines(self.look, [EMPTY])
+        self.said = Lines(self.look, [EMPTY] * SAID)
         yield from (self.entry, self.listing, self.said)
 
     def on_mount(self) -> None:
@@ -71,8 +76,9 @@ class PaletteScreen(Panel[str | None]):
         self.listing.set([self._row(place, action) for place, action in enumerate(self.found)])
         at = self.found[self.listing.cursor] if self.found else None
         why = at.disabled_reason(self.console.picture) if at else None
-        told: Row = row((f" not now: {clean(why)}", Ink.WARN)) if why else row((f" {at.help}" if at else "", Ink.DIM))
-        self.said.set([told])
+        words, ink = (f"not now: {clean(why)}", Ink.WARN) if why else (at.help if at else "", Ink.DIM)
+        parts = folded_prose(words, ROOM)[:SAID]
+        self.said.set([*(row((f" {part}", ink)) for part in parts), *[EMPTY] * (SAID - len(parts))])
 
     def _row(self, place: int, action: Action) -> Row:
         dim = action.disabled_reason(self.console.picture) is not None

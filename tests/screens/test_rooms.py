@@ -13,6 +13,7 @@ import redis
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from console.actions.table import actions_of
 from console.app import ConsoleApp
 from console.core.actions import Outcome
 from screens.bypass import BypassDialog
@@ -214,6 +215,22 @@ async def test_the_palette_finds_and_does_an_action(world: TinyWorld) -> None:
         await pilot.press(*"runbooks")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunbooksRoom), "the runbooks")
+
+
+async def test_help_says_all_of_the_row_at_the_cursor_on_80_columns(world: TinyWorld) -> None:
+    async with shown(world) as (app, pilot):
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "help")
+        help = app.screen
+        assert isinstance(help, HelpScreen)
+        for place, action in enumerate(actions_of("dashboard")):
+            said = " ".join(plain(each).strip() for each in help.said.rows).strip()
+            why = action.disabled_reason(app.picture)
+            assert said == (f"not now: {why}" if why else action.help), place
+            assert all(len(plain(each)) <= 76 for each in help.said.rows)
+            await pilot.press("down")
+        await pilot.press("end", "escape")
 
 
 async def test_the_palette_says_why_an_action_cannot_be_done(world: TinyWorld) -> None:
