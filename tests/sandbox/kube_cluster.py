@@ -47,6 +47,8 @@ class Client:
         self.server: str = cluster["server"].rstrip("/")
         self.kubeconfig = kubeconfig
         self.session = requests.Session()
+        # REQUESTS_CA_BUNDLE and the like would win over the kubeconfig's own authority.
+        self.session.trust_env = False
         if token := user.get("token"):
             self.session.headers["Authorization"] = f"Bearer {token}"
         home = kubeconfig.parent
