@@ -87,7 +87,10 @@ class RollbackDialog(Dialog):
             rows.append(row(("       up/down picks another of ", Ink.DIM), *self._choices(plan)))
         rows += [line for does in plan.does for line in told("does   ", does)]
         rows += told("leaves ", "; ".join(plan.leaves))
-        rows += [line for warning in plan.warnings for line in told("WARN   ", warning, Ink.WARN, Ink.WARN)]
+        warnings = plan.warnings
+        if picture.cluster.error is not None:
+            warnings = ("Kubernetes does not answer now: what runs may be another by now", *warnings)
+        rows += [line for warning in warnings for line in told("WARN   ", warning, Ink.WARN, Ink.WARN)]
         rows += self._diff(plan)
         rows.append(EMPTY)
         return rows

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,19 @@ from textual.widgets import Input
 from console.actions.table import actions_of
 from console.app import ConsoleApp
 from console.core.actions import Outcome
+from console.core.plans import RollbackPlan
 from screens.bypass import BypassDialog
 from screens.dialog import ROOM, Dialog
 from screens.help import HelpScreen
 from screens.palette import PaletteScreen
 from screens.pods import PodsRoom
+from screens.rollback import RollbackDialog
 from screens.runbook import RunbookRoom, RunDialog
 from screens.runbooks import RunbooksRoom
+from tests import pictures
 from tests.conftest import RedisServer
 from tests.engine_world import TinyWorld, tiny_world
+from tests.screens.desks import PlayedDesk
 from widgets.bypass_row import BypassRow
 from widgets.rows import plain
 
@@ -36,6 +41,27 @@ def world(tmp_path: Path, redis_server: RedisServer) -> Iterator[TinyWorld]:
     world = tiny_world(tmp_path, redis_server)
     yield world
     world.close()
+
+
+PLAN = RollbackPlan(
+    target="hak-gal",
+    workload="hak-gal",
+    namespace="hak-gal",
+    now_version="v2.3.3",
+    now_revision=2,
+    now_pods="6 of 6 pods, 6 ready",
+    to_version="v2.3.2",
+    to_revision=1,
+    to_template="{}",
+    why="previous revision, not recorded good",
+    diff=(),
+    does=(),
+    leaves=(),
+    choices=(),
+    warnings=(),
+    resource_version=pictures.CLUSTER.workloads[0].resource_version,
+    read_at=pictures.NOW,
+)
 
 
 async def until(pilot: Pilots, wanted: Callable[[], object], what: str, within: float = 10.0) -> None:
@@ -215,6 +241,23 @@ async def test_the_palette_finds_and_does_an_action(world: TinyWorld) -> None:
         await pilot.press(*"runbooks")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunbooksRoom), "the runbooks")
+
+
+async def test_a_rollback_planned_from_a_cluster_that_does_not_answer_says_so() -> None:
+    class Planning(PlayedDesk):
+        def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
+            return PLAN
+
+    desk = Planning(pictures.healthy())
+    app = ConsoleApp(desk, clock=lambda: pictures.NOW, environ={"LANG": "C.UTF-8"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.ready, "the desk")
+        await pilot.press("R")
+        dialog = await listening(app, pilot, RollbackDialog)
+        assert "does not answer now" not in str(dialog.said.rows)
+        gone = replace(desk.picture.cluster, error="kubernetes 10.0.0.1: connection refused")
+        desk.play(replace(desk.picture, cluster=gone))
+        await until(pilot, lambda: "Kubernetes does not answer now" in str(dialog.said.rows), "the warning")
 
 
 async def test_help_says_all_of_the_row_at_the_cursor_on_80_columns(world: TinyWorld) -> None:
