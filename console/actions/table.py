@@ -39,7 +39,8 @@ def bypass_disabled(picture: Picture) -> str | None:
         return f"{picture.system} declares no bypass for {picture.environment}"
     state = picture.bypass
     if state.error is not None:
-        return f"the bypass needs a store that expires by itself: {state.error}"
+        needs = "the bypass needs a store that expires by itself"
+        return f"{needs}; {state.error.removeprefix(f'{needs}, and ')}"
     if state.value is None:
         return "the state of the bypass has not been read yet"
     if state.value.grant is not None:

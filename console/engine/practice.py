@@ -26,7 +26,7 @@ def switch_fault(url: str, name: str, on: bool) -> None:
 
 def _ask(method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
     # Heavy to import, and no part of a first paint.
-    from urllib.error import URLError
+    from urllib.error import HTTPError, URLError
     from urllib.request import ProxyHandler, Request, build_opener
 
     data = None if body is None else json.dumps(body).encode()
@@ -34,6 +34,10 @@ def _ask(method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=2) as answer:
             found = json.loads(answer.read() or b"{}")
-    except (URLError, OSError, ValueError) as error:
+    except HTTPError as error:
+        raise SourceError(f"{method} {url}: {error.code} {error.reason}") from error
+    except (URLError, OSError) as error:
+        raise SourceError("the sandbox does not answer; it may have ended") from error
+    except ValueError as error:
         raise SourceError(f"{method} {url}: {error}") from error
     return found if isinstance(found, dict) else {}

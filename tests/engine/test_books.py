@@ -13,7 +13,9 @@ from console.core.picture import Alerts, Picture
 from console.core.readings import ClusterState, Reading, Revision, Workload
 from console.core.system import Environment, System, Tone
 from console.engine.books import Books
+from console.engine.practice import switch_fault
 from console.engine.watchfulness import PROVEN, Watchfulness
+from console.sources.base import SourceError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEMPLATE = '{"spec":{"containers":[{"image":"app:%s","name":"app"}]}}'
@@ -137,3 +139,8 @@ def test_a_template_with_a_secret_is_not_stored_but_found_in_the_cluster(
     assert [good.template for good in books.goods(kept)] == [secret]
     assert not books.goods(workload(2)), "a template was invented that nobody keeps"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+
+
+def test_a_fault_of_a_sandbox_that_has_ended_is_said_in_a_sentence() -> None:
+    with pytest.raises(SourceError, match=r"^the sandbox does not answer; it may have ended$"):
+        switch_fault("http://127.0.0.1:1", "latency", True)
