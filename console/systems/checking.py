@@ -17,6 +17,8 @@ def runbook_faults(paths: Iterable[Path]) -> Iterator[Fault]:
     for path in paths:
         try:
             raw = path.read_bytes()
+        except FileNotFoundError:
+            continue  # said where the system's file names it
         except OSError as error:
             yield Fault(path, 1, f"the runbook cannot be read: {error.strerror}", "make it readable")
             continue

@@ -338,6 +338,12 @@ def test_check_reads_further_than_loading(tmp_path: Path) -> None:
     assert {fault.path.name for fault in check(path)} == {"system.yaml", "open.md", "latin.md", "empty.md"}
 
 
+def test_a_runbook_that_is_missing_is_told_once(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("action: Look.", "action: Look.\n    runbook: gone.md"))
+    (fault,) = check(path)
+    assert fault.path == path and "there is no runbook" in fault.wrong
+
+
 ROWS = GOOD.splitlines()
 
 
