@@ -18,6 +18,8 @@ from widgets.vocabulary import Ink
 from widgets.words import ago, clean, plural
 
 DIFF_ROWS = 5
+AROUND = 8
+"""Rows beside those of the plan: the bypass, the frame, what is said below the difference, the entry, a refusal."""
 PROGRESS_ROWS = 12
 
 OUTCOME_INK = {
@@ -47,6 +49,7 @@ class RollbackDialog(Dialog):
         self.refused = ""
         self._picked: int | None = None
         self._diff_top = 0
+        self._at_once = DIFF_ROWS
 
     def begin(self) -> None:
         """Plan, from what is in memory."""
@@ -91,6 +94,7 @@ class RollbackDialog(Dialog):
         if picture.cluster.error is not None:
             warnings = ("Kubernetes does not answer now: what runs may be another by now", *warnings)
         rows += [line for warning in warnings for line in told("WARN   ", warning, Ink.WARN, Ink.WARN)]
+        self._at_once = max(1, min(DIFF_ROWS, self.app.size.height - len(rows) - AROUND))
         rows += self._diff(plan)
         rows.append(EMPTY)
         return rows
@@ -115,11 +119,9 @@ class RollbackDialog(Dialog):
         changed = [line for line in plan.diff if not line.startswith(("---", "+++", "@@"))]
         if not changed:
             return [row(("diff   ", Ink.DIM), ("the two templates are equal", Ink.DIM))]
-        if len(changed) == DIFF_ROWS + 1:
-            shown = changed
-        else:
-            self._diff_top = max(0, min(self._diff_top, len(changed) - DIFF_ROWS))
-            shown = changed[self._diff_top : self._diff_top + DIFF_ROWS]
+        at_once = self._at_once + (len(changed) == self._at_once + 1)
+        self._diff_top = max(0, min(self._diff_top, len(changed) - at_once))
+        shown = changed[self._diff_top : self._diff_top + at_once]
         inks = {"+": Ink.OK, "-": Ink.BAD}
         rows = []
         for place, line in enumerate(shown):
@@ -178,7 +180,7 @@ class RollbackDialog(Dialog):
 
     def action_scroll_diff(self, pages: int) -> None:
         """Move through the difference."""
-        self._diff_top += pages * DIFF_ROWS
+        self._diff_top += pages * self._at_once
         self.take(self.console.picture)
 
 

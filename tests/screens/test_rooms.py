@@ -260,6 +260,35 @@ async def test_a_rollback_planned_from_a_cluster_that_does_not_answer_says_so() 
         await until(pilot, lambda: "Kubernetes does not answer now" in str(dialog.said.rows), "the warning")
 
 
+@pytest.mark.parametrize("warnings", range(6))
+async def test_the_entry_of_a_rollback_is_seen_however_much_is_said_above_it(warnings: int) -> None:
+    said = tuple(
+        f"{number}: a sentence that is long enough to take two rows of the dialog, or so" for number in range(warnings)
+    )
+    diff = tuple(f"+line {number}" for number in range(30))
+    plan = replace(PLAN, diff=diff, does=("one thing", "another"), leaves=("the rest",), warnings=said)
+
+    class Planning(PlayedDesk):
+        def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
+            return plan
+
+    app = ConsoleApp(Planning(pictures.healthy()), clock=lambda: pictures.NOW, environ={"LANG": "C.UTF-8"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.ready, "the desk")
+        await pilot.press("R")
+        dialog = await listening(app, pilot, RollbackDialog)
+        await pilot.press(*"wrong", "enter")
+        await until(pilot, lambda: dialog.trouble.rows, "the refusal")
+        box = dialog.query_one("#dialog")
+        assert dialog.query_one("#target").region.bottom < box.region.bottom <= 24
+        assert dialog.trouble.region.bottom < box.region.bottom
+        seen: set[str] = set()
+        for _page in range(30):
+            seen |= {plain(each)[7:] for each in dialog.said.rows}
+            await pilot.press("pagedown")
+        assert set(diff) <= seen
+
+
 async def test_help_says_all_of_the_row_at_the_cursor_on_80_columns(world: TinyWorld) -> None:
     async with shown(world) as (app, pilot):
         await pilot.resize_terminal(80, 24)
