@@ -25,12 +25,15 @@ from tests.kubernetes.proxy import Proxy
 HERE = Path(__file__).parent
 # Real namespaces end some seconds after they are told to.
 EMPTIED_WITHIN = 60.0
+SLOW_CLUSTERS = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.kubernetes)
+            if "HAKGAL_TEST_KUBECONFIG" in os.environ and item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SLOW_CLUSTERS))
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,15 @@ def patches(world: World) -> list[Request]:
     return [request for request in world.proxy.forwarded if is_patch(request)]
 
 
+def wait_until_forgotten(world: World, version: str) -> None:
+    """Wait until the cluster keeps no ReplicaSet of the version."""
+
+    def kept() -> list[Any]:
+        return [each for each in world.api.list(REPLICA_SETS) if f'"{image(version)}"' in json.dumps(each["spec"])]
+
+    wait_until(lambda: not kept(), within=PATIENCE, what=f"the end of the ReplicaSet of {version}")
+
+
 @pytest.fixture
 def upgraded(world: World) -> Good:
     """A Deployment on its second version; the first one is recorded good."""
@@ -153,11 +162,7 @@ def test_a_good_version_whose_replicaset_is_gone_is_put_back_from_the_record(wor
     known = good(world)
     world.set_version(NEW)
     world.settled()
-
-    def kept() -> list[Any]:
-        return [each for each in world.api.list(REPLICA_SETS) if image(OLD) in json.dumps(each["spec"])]
-
-    wait_until(lambda: not kept(), within=PATIENCE, what="the end of the old ReplicaSet")
+    wait_until_forgotten(world, OLD)
     made = plan(world, known)
     assert made.to_revision == 0
     Run(world, made).go()
@@ -347,12 +352,15 @@ def test_pods_that_run_and_do_not_turn_ready_are_named_and_waited_for(world: Wor
 
 
 def test_a_controller_that_gives_up_ends_it(world: World) -> None:
-    world.deploy(version=BAD, replicas=1, progressDeadlineSeconds=1)
+    # Of a ReplicaSet that it finds and has not made, a controller may not notice that it does not progress.
+    world.deploy(version=BAD, replicas=1, progressDeadlineSeconds=1, revisionHistoryLimit=0)
     wait_until(lambda: world.workload().current, within=PATIENCE, what="the first revision")
+    known = good(world)
     world.set_version(NEW)
     world.settled()
+    wait_until_forgotten(world, BAD)
     with pytest.raises(ActionFailed, match=r"the controller gave up \(ProgressDeadlineExceeded\)"):
-        Run(world, plan(world), replace(QUICK, trouble=timedelta(seconds=PATIENCE))).go()
+        Run(world, plan(world, known), replace(QUICK, trouble=timedelta(seconds=PATIENCE))).go()
 
 
 def test_what_the_controller_said_of_the_version_before_does_not_end_it(world: World) -> None:
