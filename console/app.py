@@ -36,6 +36,7 @@ from screens.messages import LogsArrived, PictureChanged
 from screens.terminal import ConsoleDriver, restore_now
 from screens.theme import TEXTUAL_THEMES, look_for
 from screens.too_small import LEAST, TooSmall
+from widgets.footer import key_sign
 from widgets.vocabulary import Ink
 
 if TYPE_CHECKING:
@@ -258,6 +259,10 @@ class ConsoleApp(App[str]):
     async def action_quit(self) -> None:
         """The same for Textual's own key."""
         self.do_quit()
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C ends nothing by itself; say what does."""
+        self.say(f"{key_sign(self.keys.get('quit', action_of('quit').key))} quits; Ctrl-C ends nothing here")
 
     def do_back(self) -> None:
         """Leave the screen that is seen."""

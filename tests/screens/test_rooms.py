@@ -260,6 +260,15 @@ async def test_a_rollback_planned_from_a_cluster_that_does_not_answer_says_so() 
         await until(pilot, lambda: "Kubernetes does not answer now" in str(dialog.said.rows), "the warning")
 
 
+async def test_control_c_says_which_key_quits() -> None:
+    app = ConsoleApp(PlayedDesk(pictures.healthy()), clock=lambda: pictures.NOW, environ={"LANG": "C.UTF-8"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.ready, "the desk")
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "q quits" in str(app.screen.query_one("#footer").text()), "the words")  # type: ignore[attr-defined]
+        assert not app._notifications, "Textual's own words, which name another key, were shown"
+
+
 @pytest.mark.parametrize("warnings", range(6))
 async def test_the_entry_of_a_rollback_is_seen_however_much_is_said_above_it(warnings: int) -> None:
     said = tuple(
