@@ -221,6 +221,29 @@ def test_only_so_many_old_replica_sets_are_kept(live: Namespace) -> None:
 
 
 @kubernetes
+def test_old_replica_sets_are_kept_as_long_as_the_rollout_is_not_complete(live: Namespace) -> None:
+    live.create("deployments", deployment(replicas=2, revisionHistoryLimit=0))
+    settled(live)
+
+    def sizes() -> list[int]:
+        return [each["spec"]["replicas"] for _, each in sorted(sets_by_revision(live).items())]
+
+    set_image(live, "bad")
+    wait_until(lambda: sizes() == [2, 1], within=PATIENCE, what="the bad version begun")
+    annotated = {"metadata": {"annotations": {"step": "as bad"}}}
+    live.patch("deployments", "web", {"spec": {"template": annotated}}, media=MERGE)
+    wait_until(lambda: sizes() == [2, 0, 1], within=PATIENCE, what="the next bad version begun")
+    generation = live.get("deployments", "web")["metadata"]["generation"]
+    wait_until(
+        lambda: live.get("deployments", "web")["status"].get("observedGeneration") == generation, what="a last look"
+    )
+    assert sizes() == [2, 0, 1]
+    set_image(live, "3.9")
+    settled(live)
+    wait_until(lambda: sizes() == [2], within=PATIENCE, what="old ReplicaSets deleted")
+
+
+@kubernetes
 def test_recreate_ends_all_old_pods_before_the_first_new_one(live: Namespace) -> None:
     live.create("deployments", deployment(replicas=2, strategy={"type": "Recreate"}))
     settled(live)

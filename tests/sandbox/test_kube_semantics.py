@@ -139,6 +139,12 @@ def test_a_body_for_another_object_or_kind_is_a_bad_request(namespace: Namespace
     assert namespace.client.refused(400, "POST", namespace.path("configmaps"), b"{")["reason"] == "BadRequest"
 
 
+def test_an_event_lies_in_the_namespace_of_what_it_is_about(namespace: Namespace) -> None:
+    body = {"metadata": {"name": "astray"}, "involvedObject": {"kind": "Pod", "name": "web", "namespace": "default"}}
+    status = namespace.client.refused(422, "POST", namespace.path("events"), body)
+    assert "does not match event.namespace" in status["message"]
+
+
 def test_names_are_generated(namespace: Namespace) -> None:
     names = {namespace.create("configmaps", {"metadata": {"generateName": "x-"}})["metadata"]["name"] for _ in range(3)}
     assert len(names) == 3
