@@ -139,6 +139,11 @@ class ConsoleApp(App[str]):
         assert isinstance(screen, Dashboard)
         return screen
 
+    @property
+    def seen(self) -> Screen[Any] | None:
+        """The screen that is seen; None while the app ends, when messages of other threads may still arrive."""
+        return self.screen_stack[-1] if self.screen_stack else None
+
     def get_default_screen(self) -> Screen[Any]:
         """The dashboard itself: no blank screen is painted before it."""
         return Dashboard(self.size)
@@ -172,6 +177,8 @@ class ConsoleApp(App[str]):
     def on_resize(self, event: events.Resize) -> None:
         """Give up below 80x24, and come back above it."""
         self._shown.forget()
+        if self.seen is None:
+            return
         small = event.size.width < LEAST[0] or event.size.height < LEAST[1]
         if small and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall())
@@ -182,19 +189,19 @@ class ConsoleApp(App[str]):
         """Hand the newest picture to the screen that is seen; covered ones catch up when they are uncovered."""
         self._told.clear()
         self._newest = self.desk.picture
-        if isinstance(self.screen, Place):
-            self.screen.take(self._newest)
+        if isinstance(seen := self.seen, Place):
+            seen.take(self._newest)
 
     def on_logs_arrived(self) -> None:
         """Have the dashboard read the new lines, while it is seen."""
         self._logged.clear()
-        if isinstance(self.screen, Dashboard):
-            self.screen.read_logs()
+        if isinstance(seen := self.seen, Dashboard):
+            seen.read_logs()
 
     def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
         """Show one sentence in the footer until the next key."""
-        if isinstance(self.screen, Place):
-            self.screen.say(sentence, ink)
+        if isinstance(seen := self.seen, Place):
+            seen.say(sentence, ink)
 
     def put_on_clipboard(self, text: str) -> None:
         """Copy by OSC 52."""
@@ -353,8 +360,8 @@ class ConsoleApp(App[str]):
             self.post_message(LogsArrived(newest))
 
     def _tick(self) -> None:
-        if isinstance(self.screen, Place):
-            self.screen.tick(self.now())
+        if isinstance(seen := self.seen, Place):
+            seen.tick(self.now())
 
     def _may_leave(self) -> bool:
         operations = self.picture.operations if self.ready else ()

@@ -174,6 +174,17 @@ async def test_a_burst_of_pictures_shows_only_the_newest() -> None:
         assert "799 MB" in shown(app)
 
 
+async def test_what_arrives_while_the_console_ends_is_let_go() -> None:
+    async with opened() as (app, _, desk):
+        pass
+    assert app.seen is None
+    desk.play(pictures.healthy())
+    app.on_picture_changed()
+    app.on_logs_arrived()
+    app.say("too late")
+    app._tick()
+
+
 async def test_an_unchanged_picture_repaints_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     from widgets.pane import Strips
 
