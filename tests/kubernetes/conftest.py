@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from console.core.plans import Good
 from console.core.system import KubernetesTarget
 from console.systems.kubernetes_connection import DEPLOYMENTS, KubernetesApi, KubernetesError, open_kubernetes
 from tests.conftest import wait_until
-from tests.kubernetes.cluster import BAD, NAMESPACES, SERVICE_ACCOUNTS, World, image
+from tests.kubernetes.cluster import BAD, NAMESPACES, NEW, SERVICE_ACCOUNTS, World, image
 from tests.kubernetes.kubelet import ANY_POD, KubeletStandIn, has_ready_node
 from tests.kubernetes.proxy import Proxy
+from tests.kubernetes.rollback_run import good
 
 HERE = Path(__file__).parent
 # Real namespaces end some seconds after they are told to.
@@ -124,6 +126,16 @@ def world(api: KubernetesApi, proxy: Proxy, namespace: str, stands_in: bool) -> 
     yield World(api, proxy, namespace)
     if stand_in is not None:
         stand_in.stop()
+
+
+@pytest.fixture
+def upgraded(world: World) -> Good:
+    """A Deployment on its second version; the first one is recorded good."""
+    world.deploy(replicas=2)
+    known = good(world)
+    world.set_version(NEW)
+    world.settled()
+    return known
 
 
 @pytest.fixture
