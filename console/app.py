@@ -140,9 +140,10 @@ class ConsoleApp(App[str]):
         return screen
 
     @property
-    def seen(self) -> Screen[Any] | None:
+    def seen(self) -> Place | None:
         """The screen that is seen; None while the app ends, when messages of other threads may still arrive."""
-        return self.screen_stack[-1] if self.screen_stack else None
+        top: object = self.screen_stack[-1] if self.screen_stack else None
+        return top if isinstance(top, Place) else None
 
     def get_default_screen(self) -> Screen[Any]:
         """The dashboard itself: no blank screen is painted before it."""
@@ -189,8 +190,8 @@ class ConsoleApp(App[str]):
         """Hand the newest picture to the screen that is seen; covered ones catch up when they are uncovered."""
         self._told.clear()
         self._newest = self.desk.picture
-        if isinstance(seen := self.seen, Place):
-            seen.take(self._newest)
+        if self.seen is not None:
+            self.seen.take(self._newest)
 
     def on_logs_arrived(self) -> None:
         """Have the dashboard read the new lines, while it is seen."""
@@ -200,8 +201,8 @@ class ConsoleApp(App[str]):
 
     def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
         """Show one sentence in the footer until the next key."""
-        if isinstance(seen := self.seen, Place):
-            seen.say(sentence, ink)
+        if self.seen is not None:
+            self.seen.say(sentence, ink)
 
     def put_on_clipboard(self, text: str) -> None:
         """Copy by OSC 52."""
@@ -287,7 +288,7 @@ class ConsoleApp(App[str]):
 
     def do_copy(self) -> None:
         """Copy what the screen says is under the mark."""
-        self.put_on_clipboard(self.screen.copied() if isinstance(self.screen, Place) else "")
+        self.put_on_clipboard(self.seen.copied() if self.seen is not None else "")
 
     def do_dump(self) -> None:
         """Write the screen as plain text into the state folder."""
@@ -360,8 +361,8 @@ class ConsoleApp(App[str]):
             self.post_message(LogsArrived(newest))
 
     def _tick(self) -> None:
-        if isinstance(seen := self.seen, Place):
-            seen.tick(self.now())
+        if self.seen is not None:
+            self.seen.tick(self.now())
 
     def _may_leave(self) -> bool:
         operations = self.picture.operations if self.ready else ()
@@ -370,7 +371,7 @@ class ConsoleApp(App[str]):
             return True
         self._warned = True
         self.set_timer(5.0, self._forget_warning)
-        self.say(f"{running[0].title} is running and would be cut off, recorded as begun; the same key again leaves")
+        self.say(f"the same key again leaves, though this still runs: {running[0].title}")
         return False
 
     def _forget_warning(self) -> None:

@@ -164,7 +164,7 @@ class Dashboard(ConsoleScreen):
     def back(self) -> bool:
         """Step out once of whatever one is in; False where there is nothing to leave."""
         logs = self.logs
-        if logs.prompt is not None or logs.problem:
+        if logs.prompt is not None:
             logs.prompt, logs.problem = None, ""
             logs.repaint()
         elif self.at == "logs" and logs.view.leave():
@@ -181,7 +181,7 @@ class Dashboard(ConsoleScreen):
         self.focus_pane("logs")
         logs = self.logs
         logs.problem = ""
-        text = logs.draft or (logs.view.filter.text if logs.view.filter else "")
+        text = logs.view.filter.text if logs.view.filter else ""
         logs.prompt = Prompt("/", text, "regular expression; ! in front excludes")
         logs.repaint()
 
@@ -283,16 +283,16 @@ class Dashboard(ConsoleScreen):
         prompt = logs.prompt
         assert prompt is not None
         if event.key == "escape":
-            logs.prompt = None
+            logs.prompt, logs.problem = None, ""
         elif event.key == "enter":
             try:
                 logs.view.set_filter(prompt.text)
-                logs.prompt, logs.problem, logs.draft = None, "", ""
+                logs.prompt, logs.problem = None, ""
             except BadFilter as error:
-                # What was typed is kept, for / to correct it.
-                logs.prompt, logs.problem, logs.draft = None, str(error), prompt.text
-        else:
-            prompt.key(event.key, event.character)
+                # The prompt stays open: whoever corrects what was typed must not press keys by it.
+                logs.problem = str(error)
+        elif prompt.key(event.key, event.character):
+            logs.problem = ""
         logs.repaint()
 
     def _move(self, key: str) -> bool:
@@ -329,7 +329,6 @@ class Dashboard(ConsoleScreen):
             pane.shift = max(pane.shift + (20 if key == "right" else -20), 0)
         else:
             return False
-        pane.problem = ""
         pane.repaint()
         return True
 

@@ -21,7 +21,7 @@ from widgets.bypass_row import BypassRow
 from widgets.listing import Lines
 from widgets.rows import Row, row
 from widgets.vocabulary import Ink, Look
-from widgets.words import clean
+from widgets.words import clean, plural
 
 DEAF = 0.5
 ROOM = 74
@@ -105,10 +105,10 @@ class Dialog(ConsoleDialog[None]):
         self.trouble = Lines(self.look, id="trouble")
         self._fields = tuple(self.fields())
         yield BypassRow(self.look)
-        box = Vertical(self.said, *self._fields, self.trouble, id="dialog")
-        box.border_title = self.look.spell(self.heading())
-        box.set_class(self.look.ascii, "-ascii")
-        yield box
+        self.box = Vertical(self.said, *self._fields, self.trouble, id="dialog")
+        self.box.border_title = self.look.spell(self.heading())
+        self.box.set_class(self.look.ascii, "-ascii")
+        yield self.box
 
     def on_mount(self) -> None:
         """Draw at once; listen half a second later."""
@@ -126,11 +126,20 @@ class Dialog(ConsoleDialog[None]):
 
     def picture_changed(self, picture: Picture) -> None:
         """Say it anew."""
-        self.said.set(self.rows(picture, self.console.now()))
+        self._say(picture, self.console.now())
 
     def ticked(self, now: datetime) -> None:
         """Let ages grow."""
-        self.said.set(self.rows(self.console.picture, now))
+        self._say(self.console.picture, now)
+
+    def _say(self, picture: Picture, now: datetime) -> None:
+        """The rows, and in the frame what the panes behind, which stand still meanwhile, no longer tell."""
+        self.said.set(self.rows(picture, now))
+        firing = len(picture.alerts.firing)
+        alerts = f"{plural(firing, 'alert')} firing" if firing else "no alert fires"
+        if picture.alerts.checked_at is None:
+            alerts = "alerts not judged yet"
+        self.box.border_subtitle = self.look.spell(f" {now:%H:%M:%SZ} · {alerts} · the panes behind stand still ")
 
     def complain(self, *rows: Row) -> None:
         """Say what is wrong, below the entries; without rows, nothing is."""

@@ -142,7 +142,6 @@ class LogsPane(Pane):
         self.view = LogView()
         self.prompt: Prompt | None = None
         self.problem = ""
-        self.draft = ""
         self.shift = 0
 
     def slice_of(self, picture: Picture) -> object:
@@ -158,7 +157,7 @@ class LogsPane(Pane):
     def face(self, picture: Picture, now: datetime, width: int, height: int) -> Face:
         """Title and rows; the last row is the filter's prompt while one is typed."""
         glyphs = self.look.glyphs
-        asked = self.prompt is not None or bool(self.problem)
+        asked = (self.prompt is not None) + bool(self.problem)
         self.view.height = max(height - asked, 1)
         window = self.view.window()
         origin_width = self._origin_width(window, width)
@@ -172,10 +171,10 @@ class LogsPane(Pane):
         if not window:
             rows += self._nothing(picture, width, self.view.height)
         if asked:
-            rows += [EMPTY] * (height - 1 - len(rows))
+            rows += [EMPTY] * (height - asked - len(rows))
             if self.problem:
                 rows.append(row((f" {glyphs.warn} ", Ink.BAD), (clean(self.problem), Ink.BAD)))
-            elif self.prompt is not None:
+            if self.prompt is not None:
                 rows.append(self.prompt.row())
         return Face(title(picture.logs, self.view, now, glyphs), rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from console.core.actions import Action, Danger, Outcome
+from console.core.actions import Action, Danger
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
@@ -13,16 +13,10 @@ if TYPE_CHECKING:
 READ_ONLY = "the console was started with --read-only"
 
 
-def _running(picture: Picture, action: str) -> bool:
-    return any(entry.action == action and entry.outcome is Outcome.RUNNING for entry in picture.operations)
-
-
 def rollback_disabled(picture: Picture) -> str | None:
     """Why no rollback can begin now, or None."""
     if picture.read_only:
         return READ_ONLY
-    if _running(picture, "rollback"):
-        return "a rollback is under way; its progress is in pane 1"
     if picture.cluster.value is None:
         why = picture.cluster.error or "Kubernetes has not answered yet"
         return f"what runs is not known: {why}"

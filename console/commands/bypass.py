@@ -42,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_grant(arguments: argparse.Namespace) -> int:
     """Grant and print until when."""
-    choice = must_choose(arguments)
+    choice = must_choose(arguments, changes=True)
     with desk_of(choice, read_only=arguments.read_only) as engine:
         observed(engine, choice, store_answered)
         try:
@@ -57,7 +57,7 @@ def run_grant(arguments: argparse.Namespace) -> int:
 
 def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke and print."""
-    choice = must_choose(arguments)
+    choice = must_choose(arguments, changes=True)
     with desk_of(choice, read_only=arguments.read_only) as engine:
         observed(engine, choice, store_answered)
         try:

@@ -59,9 +59,15 @@ def choose(arguments: argparse.Namespace) -> Choice | None:
     return None if wish is None else chosen(wish)
 
 
-def must_choose(arguments: argparse.Namespace) -> Choice:
-    """Like choose; asks on a terminal, and elsewhere raises Unclear with what can be typed."""
+def must_choose(arguments: argparse.Namespace, *, changes: bool = False) -> Choice:
+    """Like choose; asks on a terminal, and elsewhere raises Unclear with what can be typed.
+
+    changes: what is to be done changes something, so that of several environments one must be named: the one used last
+    may have been another command's.
+    """
     choice = choose(arguments)
+    if changes and choice is not None and arguments.env is None and len(choice.system.environments) > 1:
+        arguments.system, choice = str(choice.system.path), None
     if choice is None and sys.stdin.isatty() and sys.stdout.isatty():
         choice = pick(arguments.system)
         if choice is None:
@@ -94,20 +100,23 @@ def remember(choice: Choice) -> None:
         print(f"the choice is not remembered: {error}", file=sys.stderr)
 
 
-def pick(system: str | None, *, ascii_only: bool = False) -> Choice | None:
-    """Ask which system and environment; None where the person leaves. Raises Unclear where there is nothing to pick."""
+def pick(system: str | None, *, also: str | None = None, ascii_only: bool = False) -> Choice | None:
+    """Ask which system and environment; None where the person leaves. Raises Unclear where there is nothing to pick.
+
+    system: offer this one's environments only. also: the path of one to offer besides those that are installed.
+    """
     from screens.picker import Entry, PickerApp, entries_of
 
     if system is not None:
         entries = entries_of([load(system)])
     else:
         entries = []
-        for found in find_systems():
+        offered = {str(found.path): found.name for found in find_systems()}
+        for path, name in ({also: Wish(also, None).name} | offered if also else offered).items():
             try:
-                entries += entries_of([load(str(found.path))])
+                entries += entries_of([load(path)])
             except Unclear as error:
-                first = str(error).splitlines()[0]
-                entries.append(Entry(str(found.path), found.name, "", "", Tone.STAGING, fault=first))
+                entries.append(Entry(path, name, "", "", Tone.STAGING, fault=str(error).splitlines()[0]))
     if not entries:
         raise Unclear("no system is installed; `hakgal-console sandbox` opens a practice world")
     picked = PickerApp(entries, ascii_only=ascii_only).run()

@@ -44,15 +44,15 @@ def wish_for(choice: Choice) -> Wish:
 
 
 def operate(wish: Wish | None, *, read_only: bool, ascii_only: bool) -> int:
-    """Open the console, and again on whatever is picked when the person asks for another environment."""
+    """Open the console, and again when the person asks for another environment: on what is picked, or where it was."""
     while wish is not None:
         code = open_console(wish, read_only=read_only, ascii_only=ascii_only)
         if code != SWITCH:
             return code
         from console.commands.choosing import pick
 
-        choice = pick(None, ascii_only=ascii_only)
-        wish = None if choice is None else wish_for(choice)
+        choice = pick(None, also=wish.system, ascii_only=ascii_only)
+        wish = wish if choice is None else wish_for(choice)
     return 0
 
 
@@ -80,6 +80,7 @@ def open_console(wish: Wish, *, read_only: bool, ascii_only: bool) -> int:
 def opened_engine(wish: Wish, read_only: bool, opened: list[Engine]) -> Engine:
     """Read the system and make its engine; in a thread, behind the first picture. Raises Unclear and LoginFirst."""
     from console.commands.choosing import chosen, folder_of, remember
+    from console.commands.logbook import keep_log
     from console.engine.engine import Engine
 
     choice = chosen(wish)
@@ -87,7 +88,9 @@ def opened_engine(wish: Wish, read_only: bool, opened: list[Engine]) -> Engine:
         raise Unclear(f"say which environment of {wish.system}: --env NAME")
     if choice.environment.faults is None:
         remember(choice)
-    engine = Engine(choice.system, choice.environment, folder=folder_of(choice.system), read_only=read_only)
+    folder = folder_of(choice.system)
+    keep_log(folder)
+    engine = Engine(choice.system, choice.environment, folder=folder, read_only=read_only)
     opened.append(engine)
     if engine.asks_for_login:
         raise LoginFirst(engine)

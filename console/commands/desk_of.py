@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from console.commands.choosing import Choice, folder_of, remember
+from console.commands.logbook import keep_log
 from console.core.actions import Operation, Outcome
 from console.core.picture import Picture
 from console.engine.engine import Engine
@@ -20,7 +21,9 @@ EXITS = {Outcome.DONE: 0, Outcome.FAILED: 1, Outcome.REFUSED: 2, Outcome.UNKNOWN
 @contextmanager
 def desk_of(choice: Choice, *, read_only: bool) -> Iterator[Engine]:
     """An engine that has not begun; it is stopped, and says so in the journal, when the command ends."""
-    engine = Engine(choice.system, choice.environment, folder=folder_of(choice.system), read_only=read_only)
+    folder = folder_of(choice.system)
+    keep_log(folder)
+    engine = Engine(choice.system, choice.environment, folder=folder, read_only=read_only)
     reason = "the command ended"
     try:
         yield engine

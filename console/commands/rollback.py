@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the plan; with --confirm, carry it out and follow it to its verified end."""
-    choice = must_choose(arguments)
+    choice = must_choose(arguments, changes=arguments.confirm is not None)
     with desk_of(choice, read_only=arguments.read_only) as engine:
         observed(engine, choice, cluster_answered)
         try:

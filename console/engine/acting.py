@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Hands:
         if why := rollback_disabled(picture):
             raise Refused(why)
         chosen = self._workload(picture, workload)
-        return plan_rollback(
+        plan = plan_rollback(
             chosen,
             picture.cluster.value.pods if picture.cluster.value else (),
             target_name=self._system.name,
@@ -72,6 +73,11 @@ class Hands:
             left=self._books.left(chosen),
             now=picture.cluster.taken_at or picture.taken_at,
         )
+        under_way = self._operations.running("rollback")
+        if not under_way:
+            return plan
+        warning = f"{under_way[0].title.lower()} is under way; this one takes its place"
+        return replace(plan, warnings=(warning, *plan.warnings))
 
     def _workload(self, picture: Picture, name: str | None) -> Workload:
         workloads = picture.cluster.value.workloads if picture.cluster.value else ()
@@ -82,11 +88,16 @@ class Hands:
         raise Refused(f"no deployment {name} is operated here; known: {known}")
 
     def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:
-        """Begin a rollback; it goes on when the journal cannot be written, for it is the way out. Raises Refused."""
+        """Begin a rollback; it goes on when the journal cannot be written, for it is the way out. Raises Refused.
+
+        One that is under way is followed no longer: a version that does not come up must not bar the way to another.
+        """
         self._confirm(plan.target, typed)
         opened = self._sources().open_kubernetes
         if opened is None:
             raise Refused(f"no Kubernetes is configured for {self._environment.name}")
+        for operation in self._operations.running("rollback"):
+            self._operations.cancel(operation.id)
 
         def work(say: Say, stopped: threading.Event) -> str:
             from console.actions.rollback import roll_back

@@ -14,7 +14,7 @@ from console.core.alerts import fold
 from console.core.deployed import deployed
 from console.core.picture import Alerts, Deployed, Picture, SourceHealth, Trend
 from console.core.readings import Reading
-from console.core.system import Environment, Metric, MetricSource, System
+from console.core.system import AlertRule, Environment, Metric, MetricSource, System
 from console.core.trends import trend
 from console.core.units import Dimension, Unit
 from console.core.verdicts import Evaluation, Series, evaluate
@@ -75,6 +75,7 @@ class Loop:
         self._thread: threading.Thread | None = None
         self._alerts = Alerts()
         self._metrics = {metric.name: metric for metric in (*checks_of(environment), *system.metrics, MEMORY, SESSIONS)}
+        self._rules = rules_of(system, environment)
         self._windows = Windows({}, None, clock())
         self._watchfulness = Watchfulness(system, environment, books, clock=clock)
         self._recovery = Recovery(books, environment.name)
@@ -107,13 +108,36 @@ class Loop:
     def _spans(self) -> dict[str, timedelta]:
         """How far back each metric's samples are wanted: the longest window of a rule on it, at least the trend's."""
         spans = dict.fromkeys(self._metrics, TREND)
-        for rule in self._system.alerts:
+        for rule in self._rules:
             condition = rule.condition
             for name in (condition.metric, condition.floor.metric if condition.floor else condition.metric):
                 spans[name] = max(spans[name], condition.window + self._metrics[name].step * 2)
         return spans
 
     def _run(self) -> None:
+        try:
+            self._begin()
+        except Exception as error:  # without this the picture would say "reading…" for ever
+            log.exception("the engine could not begin")
+            trouble = f"the console's engine could not begin: {type(error).__name__}: {error}; see console.log"
+            self.picture = replace(self.picture, notices=(trouble,))
+            self._publish(self.picture)
+            return
+        due = time.monotonic()
+        while not self._stopped.is_set():
+            try:
+                if time.monotonic() >= due or self._alerts.checked_at is None:
+                    due = max(due + self._interval, time.monotonic())
+                    self._tick()
+            except Exception:  # the loop must outlive any one tick; the picture then keeps its age
+                log.exception("tick")
+            self._publish_now()
+            self._stopped.wait(SHORTEST_PAUSE)
+            self.dirty.wait(max(0.0, due - time.monotonic()))
+            self.dirty.clear()
+
+    def _begin(self) -> None:
+        """Open the books, take up the samples that were kept, and start the sources."""
         self._books.open()
         now = self._clock()
         spans = self._spans()
@@ -129,18 +153,6 @@ class Loop:
         if self.sources.logs is not None:
             self.sources.logs.subscribe(self._logged)
         threading.Thread(target=self._start_sources, name="warming", daemon=True).start()
-        due = time.monotonic()
-        while not self._stopped.is_set():
-            try:
-                if time.monotonic() >= due or self._alerts.checked_at is None:
-                    due = max(due + self._interval, time.monotonic())
-                    self._tick()
-            except Exception:  # the loop must outlive any one tick; the picture then keeps its age
-                log.exception("tick")
-            self._publish_now()
-            self._stopped.wait(SHORTEST_PAUSE)
-            self.dirty.wait(max(0.0, due - time.monotonic()))
-            self.dirty.clear()
 
     def _start_sources(self) -> None:
         """Start every source, the quick ones first, each after the libraries it needs have been imported."""
@@ -192,10 +204,10 @@ class Loop:
                 now,
                 floor=self._series(rule.condition.floor.metric) if rule.condition.floor else None,
             )
-            for rule in self._system.alerts
+            for rule in self._rules
         }
         units = {name: metric.unit for name, metric in self._metrics.items()}
-        self._alerts = fold(self._system.alerts, evaluations, units, self._alerts, now)
+        self._alerts = fold(self._rules, evaluations, units, self._alerts, now)
 
     def _all_answered(self) -> bool:
         """Whether every source has answered or failed once; before that, "no data" would be a false alarm."""
@@ -298,6 +310,20 @@ class Loop:
             source_health(name, None if source is None else source.reading, now, live) for name, source, live in every
         )
         return (*told, checks_health(checks, now))
+
+
+def rules_of(system: System, environment: Environment) -> tuple[AlertRule, ...]:
+    """The rules that apply here: those on a health check that only another environment has are left out."""
+    here = {check.name for check in environment.health}
+    metrics = {metric.name: metric for metric in system.metrics}
+
+    def applies(name: str) -> bool:
+        metric = metrics.get(name)
+        if metric is None:
+            return name in here
+        return metric.source is not MetricSource.HEALTH or metric.query in here
+
+    return tuple(rule for rule in system.alerts if all(applies(name) for name in rule.condition.metrics))
 
 
 def checks_of(environment: Environment) -> tuple[Metric, ...]:

@@ -73,6 +73,10 @@ class Operations:
         with self._lock:
             return tuple(running.seen() for running in reversed(self._all.values()))
 
+    def running(self, action: str) -> tuple[Operation, ...]:
+        """Those of an action that run, newest first."""
+        return tuple(view for view in self.views if view.action == action and view.outcome is Outcome.RUNNING)
+
     def find(self, id: str) -> Operation | None:
         """The operation of that id as it stands."""
         with self._lock:

@@ -208,3 +208,30 @@ def test_a_state_folder_that_cannot_be_made_is_one_sentence(world: TinyWorld, mo
     said = run("status", "--system", str(world.system))
     assert said.returncode == 2 and "HAKGAL_STATE_DIR" in said.stderr
     assert len(said.stderr.splitlines()) == 1
+
+
+def test_a_change_asks_which_of_several_environments_and_not_what_was_used_last(world: TinyWorld) -> None:
+    text = world.system.read_text()
+    other = (
+        f"  other:\n    tone: production\n    redis: {{host: localhost, port: {world.redis.port}, tls: false}}\n  test:"
+    )
+    world.system.write_text(text.replace("  test:", other))
+    where = ("--system", str(world.system))
+    run("status", *where, "--env", "other")
+    refused = run("bypass", "grant", "--reason", "false positives", "--confirm", "tiny", *where)
+    assert refused.returncode == 2 and "--env with one of other, test" in refused.stderr
+    assert run("bypass", "status", *where).returncode == 0, "looking needs no name"
+    assert run("rollback", *where, "--confirm", "tiny").returncode == 2
+
+
+def test_warnings_go_to_a_file_of_ones_own_and_not_over_the_screen(tmp_path: Path) -> None:
+    script = (
+        "import logging, sys; from pathlib import Path; from console.commands.logbook import keep_log;"
+        "keep_log(Path(sys.argv[1])); logging.getLogger('urllib3').warning('the pool is full')"
+    )
+    said = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == ("", "")
+    log = tmp_path / "console.log"
+    assert "the pool is full" in log.read_text() and log.stat().st_mode & 0o777 == 0o600
+    nowhere = subprocess.run([sys.executable, "-c", script, "/proc/nowhere"], capture_output=True, text=True)
+    assert (nowhere.returncode, nowhere.stdout, nowhere.stderr) == (0, "", "")

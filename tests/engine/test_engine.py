@@ -229,3 +229,22 @@ def test_pictures_are_told_until_one_leaves(world: TinyWorld) -> None:
     wait_until(lambda: len(told) > 2, what="three pictures")
     leave()
     leave()
+
+
+def test_a_rule_on_a_check_that_only_another_environment_has_is_left_out(world: TinyWorld) -> None:
+    text = world.system.read_text()
+    bare = f"  bare:\n    tone: staging\n    redis: {{host: localhost, port: {world.redis.port}, tls: false}}\n  test:"
+    world.system.write_text(text.replace("  test:", bare, 1))
+    engine = begun(world)
+    assert [alert.name for alert in engine.picture.alerts.alerts] == ["errors"]
+
+
+def test_an_engine_that_cannot_begin_says_so(world: TinyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise RuntimeError("a bug of our own")
+
+    monkeypatch.setattr("console.engine.loop.assemble", broken)
+    engine = world.open()
+    engine.start()
+    picture = seen(engine, lambda picture: picture.notices)
+    assert "could not begin: RuntimeError: a bug of our own" in picture.notices[0]

@@ -18,7 +18,7 @@ from console.systems.kubernetes_errors import KubernetesError
 from console.systems.loader import load_system
 from tests.conftest import wait_until
 from tests.engine_world import ended, seen
-from tests.kubernetes.cluster import NEW, OLD, PATIENCE, World
+from tests.kubernetes.cluster import BAD, NEW, OLD, PATIENCE, World
 from tests.sources.web import Web
 
 SYSTEM = """
@@ -149,3 +149,28 @@ def test_a_killed_console_leaves_a_rollback_that_the_next_one_verifies(
     journal.close()
     assert result.outcome == "done" and f"{OLD} runs" in result.body["summary"]
     seen(engine, lambda picture: any("rollback begun" in notice for notice in picture.notices), what="the notice")
+
+
+@pytest.mark.timeout(300)
+def test_a_rollback_that_does_not_come_up_does_not_bar_the_way_to_another(world: World, engine: Engine) -> None:
+    world.deploy(version=OLD)
+    world.set_version(BAD)
+    wait_until(lambda: world.version() == BAD, within=PATIENCE, what="the bad version")
+    world.set_version(NEW)
+    world.settled()
+    revisions = {revision.version: revision.number for revision in world.workload().revisions}
+    engine.start()
+    seen(engine, lambda picture: picture.deployed and picture.deployed.state == "SETTLED", within=PATIENCE)
+    hanging = engine.roll_back(engine.plan_rollback(revisions[BAD]), "flow")
+    seen(
+        engine,
+        lambda picture: picture.deployed and picture.cluster.value.workloads[0].version == BAD,
+        within=PATIENCE,
+        what="the bad version asked for",
+    )
+    plan = engine.plan_rollback(revisions[OLD])
+    assert "is under way; this one takes its place" in plan.warnings[0]
+    over = ended(engine, engine.roll_back(plan, "flow"), within=PATIENCE)
+    assert over.outcome is Outcome.DONE, over
+    assert ended(engine, hanging, within=PATIENCE).outcome is Outcome.UNKNOWN
+    assert world.settled().version == OLD

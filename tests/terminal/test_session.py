@@ -106,3 +106,26 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def test_another_environment_can_be_picked_and_escape_leads_back() -> None:
+    program = PtyProgram([*CONSOLE, "--system", "hak-gal", "--env", "staging"], size=(80, 24))
+    try:
+        program.wait_for("STAGING")
+        program.wait_for("could not read")
+        program.send("s")
+        program.wait_for("Which system, and where?")
+        program.quiet()
+        program.send("\x1b")
+        program.wait_for("1 Rollout")
+        assert "STAGING" in program.wait_for("could not read")
+        program.send("s")
+        program.wait_for("Which system, and where?")
+        program.quiet()
+        program.send("j\r")
+        program.wait_for("PRODUCTION")
+        program.wait_for("could not read")
+        program.send("q")
+        assert program.wait(15) == 0
+    finally:
+        program.close()
