@@ -26,7 +26,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from console.actions.table import action as action_of
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.states import Outcome
 from screens.base import Place
 from screens.dashboard import Dashboard

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from console.core.actions import Outcome, Refused
+from console.core.operations import Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan
+from console.core.states import Outcome
 from screens.base import Console
 from screens.dialog import Dialog, Field, told
 from screens.rollback import OUTCOME_INK

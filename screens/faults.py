@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.picture import Picture
 from screens.base import Console
 from screens.panel import Panel

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.core.actions import Operation, Outcome, Refused
+from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import RollbackPlan
+from console.core.states import Outcome
 from screens.base import Console
 from screens.dialog import Dialog, Field, told
 from widgets.rows import EMPTY, Row, row

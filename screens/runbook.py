@@ -10,9 +10,10 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from console.core.actions import Operation, Outcome, Refused
+from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.runbook import Block, Runbook
+from console.core.states import Outcome
 from screens.dialog import ROOM, Dialog, Field, told
 from screens.folding import folded_code, folded_prose, goes_on
 from screens.rollback import OUTCOME_INK

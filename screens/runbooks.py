@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.widget import Widget
 
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.picture import AlertState, Picture
 from screens.base import Console
 from screens.room import Room

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from console.core.actions import Operation, Outcome
+from console.core.operations import Operation
 from console.core.picture import Picture
+from console.core.states import Outcome
 from console.engine.engine import Engine
 from console.systems.loader import load_system
 from tests.conftest import RedisServer, wait_until

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.core.actions import Operation, Outcome
 from console.core.bypass import Grant
+from console.core.operations import Operation
 from console.core.picture import (
     Alert,
     Alerts,
@@ -36,6 +36,7 @@ from console.core.readings import (
     SessionCensus,
     Workload,
 )
+from console.core.states import Outcome
 from console.core.system import Severity, Tone
 from console.core.verdicts import Verdict
 

@@ -15,7 +15,7 @@ from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, moment, percent, plural, span, steps
 
 if TYPE_CHECKING:
-    from console.core.actions import Operation
+    from console.core.operations import Operation
     from console.core.picture import Deployed, MetricValue, Picture, VersionShare
 
 _STATES = {

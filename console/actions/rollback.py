@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.actions.rollback_plan import plan_rollback
 from console.actions.rollback_standing import Standing, judge
-from console.core.actions import ActionFailed, Unverified
+from console.core.operations import ActionFailed, Unverified
 from console.core.plans import Good, RollbackPlan
 from console.core.units import show_span
 from console.systems.kubernetes_errors import KubernetesError

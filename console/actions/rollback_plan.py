@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.plans import Good, RollbackPlan
 from console.core.readings import Pod, Revision, Workload
 from console.core.templates import masked

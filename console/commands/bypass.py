@@ -10,7 +10,7 @@ from console.commands.choosing import must_choose
 from console.commands.desk_of import EXITS, desk_of, follow, observed, store_answered
 from console.commands.plain import as_json
 from console.commands.wishes import add_choice, add_read_only
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.picture import Picture
 
 EXAMPLES = """examples:

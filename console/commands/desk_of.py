@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from console.commands.choosing import Choice, folder_of, remember
 from console.commands.logbook import keep_log
-from console.core.actions import Operation, Outcome
+from console.core.operations import Operation
 from console.core.picture import Picture
+from console.core.states import Outcome
 from console.engine.engine import Engine
 
 ANSWER = timedelta(seconds=12)

@@ -9,7 +9,7 @@ from console.commands.choosing import must_choose
 from console.commands.desk_of import EXITS, cluster_answered, desk_of, follow, observed
 from console.commands.plain import as_json
 from console.commands.wishes import add_choice, add_read_only
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.plans import RollbackPlan
 
 EXAMPLES = """examples:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
-
-from console.core.states import Outcome as Outcome
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
@@ -53,31 +50,3 @@ class Action:
     where: tuple[str, ...] = ("dashboard",)
     footer: int = 0
     disabled_reason: Callable[[Picture], str | None] = field(default=always)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One run of an action, as it stands. lines: what happened so far, oldest first; summary: the last word, when
-    over.
-    """
-
-    id: str
-    action: str
-    title: str
-    outcome: Outcome
-    began: datetime
-    ended: datetime | None
-    lines: tuple[str, ...]
-    summary: str = ""
-
-
-class Refused(Exception):
-    """An action was not begun; the message is one sentence: what, why, and what to do."""
-
-
-class ActionFailed(Exception):
-    """An action was begun and did not reach its end; the message is one sentence with what to press next."""
-
-
-class Unverified(Exception):
-    """An action was interrupted and what it left behind is not known; the message says how to verify."""

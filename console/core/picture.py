@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from console.core.actions import Operation
 from console.core.bypass import Grant
+from console.core.operations import Operation
 from console.core.readings import ClusterState, Health, LogCounts, Reading, RedisStats, SessionCensus
 from console.core.states import AlertState as AlertState
 from console.core.states import Severity, Tone

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from console.actions.table import READ_ONLY, bypass_disabled, revoke_disabled, rollback_disabled
-from console.core.actions import ActionFailed, Operation, Refused, Unverified
 from console.core.bypass import CEILING, Grant, reason_fault, shortened
+from console.core.operations import ActionFailed, Operation, Refused, Unverified
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import Workload

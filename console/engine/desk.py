@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from console.core.actions import Operation
+from console.core.operations import Operation
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine

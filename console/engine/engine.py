@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.core.actions import Operation, Refused
+from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine

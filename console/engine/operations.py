@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from console.core.actions import ActionFailed, Operation, Outcome, Refused, Unverified
+from console.core.operations import ActionFailed, Operation, Refused, Unverified
+from console.core.states import Outcome
 
 KEPT_LINES = 2000
 KEPT_OPERATIONS = 20
@@ -76,12 +77,6 @@ class Operations:
     def running(self, action: str) -> tuple[Operation, ...]:
         """Those of an action that run, newest first."""
         return tuple(view for view in self.views if view.action == action and view.outcome is Outcome.RUNNING)
-
-    def find(self, id: str) -> Operation | None:
-        """The operation of that id as it stands."""
-        with self._lock:
-            running = self._all.get(id)
-            return running.seen() if running else None
 
     def begin(
         self,

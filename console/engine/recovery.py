@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from console.core.actions import Outcome
 from console.core.picture import Picture
+from console.core.states import Outcome
 from console.core.templates import digest
 from console.engine.books import Books
 from console.engine.processes import lives

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.runbook import Block, Runbook
 from console.walkthrough.variables import SECRET_VARIABLE, VARIABLES
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.walkthrough.redact import Lines
 from console.walkthrough.transcript import Transcript
 from console.walkthrough.variables import SECRET_VARIABLE, SOURCED, block_environment

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from console.actions.rollback import roll_back
-from console.core.actions import ActionFailed
+from console.core.operations import ActionFailed
 from console.core.plans import RollbackPlan
 from console.core.system import KubernetesTarget
 from console.systems.kubernetes_connection import open_kubernetes

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from console.core.actions import Outcome, Refused
+from console.core.operations import Refused
 from console.core.picture import SourceState
+from console.core.states import Outcome
 from console.engine.engine import Engine
 from console.engine.processes import lives
 from console.journal.journal import Journal

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from console.core.actions import Outcome, Refused
+from console.core.operations import Refused
 from console.core.picture import Picture
+from console.core.states import Outcome
 from console.core.templates import digest
 from console.engine.engine import Engine
 from console.systems.kubernetes_errors import KubernetesError

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from console.core.actions import ActionFailed
+from console.core.operations import ActionFailed
 from console.core.plans import Good
 from tests.conftest import wait_until
 from tests.kubernetes.cluster import BAD, NAME, NEW, OLD, PATIENCE, World, image

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from console.actions.rollback import permissions_needed
-from console.core.actions import ActionFailed, Unverified
+from console.core.operations import ActionFailed, Unverified
 from console.core.plans import Good
 from console.systems.kubernetes_connection import DEPLOYMENTS
 from tests.conftest import wait_until

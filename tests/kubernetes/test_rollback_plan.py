@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.actions.rollback_plan import plan_rollback
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.plans import Good, RollbackPlan
 from console.core.readings import Pod, Revision, Workload
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from console.core.actions import Operation, Outcome, Refused
+from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
 from console.core.runbook import Block, Runbook
+from console.core.states import Outcome
 from console.core.system import System
 
 

@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from console.app import ConsoleApp
-from console.core.actions import Refused
+from console.core.operations import Refused
 from screens.delta import changed
 from screens.theme import look_for, palette_for
 from tests import pictures

@@ -16,8 +16,8 @@ from textual.widgets import Input
 
 from console.actions.table import actions_of
 from console.app import ConsoleApp
-from console.core.actions import Outcome
 from console.core.plans import RollbackPlan
+from console.core.states import Outcome
 from screens.bypass import BypassDialog
 from screens.dialog import ROOM, Dialog
 from screens.help import HelpScreen

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.core.actions import Refused
+from console.core.operations import Refused
 from console.core.runbook import Block
 from console.walkthrough.read import read_runbook
 

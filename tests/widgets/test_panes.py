@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from console.core.actions import Operation, Outcome
+from console.core.operations import Operation
 from console.core.picture import Alerts, AlertState, Picture, SourceHealth, SourceState
 from console.core.readings import Reading
+from console.core.states import Outcome
 from console.core.system import Severity
 from tests import pictures
 from tests.pictures import NOW, before, reading_of
