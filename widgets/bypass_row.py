@@ -31,6 +31,8 @@ def bypass_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
             words = f' BYPASS ON {countdown(left):>5} left {glyphs.dot} "{reason}" {glyphs.dot} B revokes'
         if reading.is_stale(now):
             words += f" {glyphs.dot} last seen {steps(age)} ago: {trouble}"
+        if state.warning:
+            words += f" {glyphs.dot} {clean(state.warning)}"
         return row((words, Ink.BYPASS))
     if state is None and reading.error is None:
         return EMPTY
@@ -38,6 +40,8 @@ def bypass_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
         seen = "never read" if state is None else f"none was open {steps(age)} ago"
         parts = (" BYPASS UNKNOWN", "the workload fails closed", seen, trouble)
         return row((f" {glyphs.dot} ".join(parts), Ink.BYPASS))
+    if state.warning:
+        return row((f" NO BYPASS {glyphs.dot} {clean(state.warning)}", Ink.BYPASS))
     return EMPTY
 
 

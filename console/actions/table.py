@@ -50,7 +50,8 @@ def revoke_disabled(picture: Picture) -> str | None:
         return READ_ONLY
     if not picture.bypass_offered:
         return f"{picture.system} declares no bypass for {picture.environment}"
-    if picture.bypass.value is not None and picture.bypass.error is None and picture.bypass.value.grant is None:
+    state = picture.bypass
+    if state.value is not None and state.error is None and state.value.grant is None and not state.value.warning:
         return "no bypass is open"
     return None
 

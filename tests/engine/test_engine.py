@@ -128,6 +128,17 @@ def test_a_bypass_is_granted_logged_counted_and_revoked(world: TinyWorld, client
     ]
 
 
+def test_a_key_that_is_no_bypass_is_told_and_can_be_revoked(world: TinyWorld, client: redis.Redis) -> None:
+    client.set("tiny:bypass", "left by somebody's script")
+    engine = begun(world)
+    picture = seen(engine, lambda picture: picture.bypass.value and picture.bypass.value.warning)
+    assert picture.bypass.value is not None and picture.bypass.value.grant is None
+    assert "no bypass is in force" in picture.bypass.value.warning
+    over = ended(engine, engine.revoke_bypass())
+    assert over.outcome is Outcome.DONE, over
+    assert client.get("tiny:bypass") is None
+
+
 def test_a_length_above_the_ceiling_is_cut_to_fifteen_minutes(world: TinyWorld, client: redis.Redis) -> None:
     engine = begun(world)
     seen(engine, lambda picture: picture.bypass.value)

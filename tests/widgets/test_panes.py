@@ -211,6 +211,14 @@ def test_there_is_no_bypass_row_while_none_is_open_or_offered() -> None:
     assert bypass_row(replace(pictures.all_failed(), bypass_offered=False), NOW, GLYPHS) == ()
 
 
+def test_a_key_that_is_no_bypass_is_named_as_one_that_is_not_in_force() -> None:
+    held = pictures.healthy().bypass
+    assert held.value is not None
+    odd = replace(held, value=replace(held.value, warning="key x is there, but no bypass is in force: revoke it"))
+    shown = plain(bypass_row(replace(pictures.healthy(), bypass=odd), NOW, GLYPHS))
+    assert shown.startswith(" NO BYPASS · key x is there, but no bypass is in force")
+
+
 def test_a_hung_store_makes_an_open_bypass_uncertain() -> None:
     open_one = replace(pictures.trouble().bypass, taken_at=before(seconds=40))
     shown = plain(bypass_row(replace(pictures.trouble(), bypass=open_one), NOW, GLYPHS))
