@@ -97,7 +97,8 @@ def remember(choice: Choice) -> None:
     try:
         remember_used(str(choice.system.path), choice.environment.name)
     except OSError as error:
-        print(f"the choice is not remembered: {error}", file=sys.stderr)
+        where = error.filename or state_root()
+        print(f"the choice is not remembered: {where}: {error.strerror}", file=sys.stderr)
 
 
 def pick(system: str | None, *, also: str | None = None, ascii_only: bool = False) -> Choice | None:

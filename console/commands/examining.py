@@ -14,7 +14,7 @@ from console.core.system import Environment, RedisTarget, System
 from console.engine.engine import utc_now
 from console.journal.journal import Journal, JournalError
 from console.sources.base import SourceError
-from console.systems.places import state_of
+from console.systems.places import state_of, state_root
 from console.systems.secrets import MissingSecret, RedisAccess, resolve_redis, resolve_secret
 
 LEAST_FREE = 100 * 1024 * 1024
@@ -70,8 +70,12 @@ def state_folder(system: System) -> list[Finding]:
             verification = journal.verify()
         finally:
             journal.close()
-    except (JournalError, OSError) as error:
+    except JournalError as error:
         return [Finding("state", State.FAILED, str(error))]
+    except OSError as error:
+        where = error.filename or system.state or state_root()
+        told = f"{where}: {error.strerror}; make it writable, or set HAKGAL_STATE_DIR to a folder that is"
+        return [Finding("state", State.FAILED, told)]
     space = os.statvfs(folder)
     free = space.f_bavail * space.f_frsize
     findings = [
