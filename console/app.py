@@ -277,6 +277,10 @@ class ConsoleApp(App[str]):
         if len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def do_suspend(self) -> None:
+        """Stop, as the shell's own job control would."""
+        self.action_suspend_process()
+
     def do_mouse(self) -> None:
         """Switch the mouse."""
         self._mouse_wanted = not self._mouse_wanted

@@ -169,6 +169,13 @@ ACTIONS: tuple[Action, ...] = (
         where=("*",),
     ),
     _seen("mouse", "Mouse on or off", "m", "mouse", "Let the mouse work here; off leaves selecting to the terminal."),
+    _seen(
+        "suspend",
+        "Give the shell back",
+        "ctrl+z",
+        "suspend",
+        "Stop the console until `fg`; nothing is watched meanwhile, and what runs in the cluster goes on.",
+    ),
     _seen("palette", "Palette", "colon", "palette", "Find any action by its name.", where=("*",), footer=8),
     _seen("help", "Help", "question_mark", "help", "Every key of this screen.", where=("*",), footer=9),
     _seen(

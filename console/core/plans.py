@@ -20,15 +20,13 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """What a rollback would do, as read at `read_at`; bound to `resource_version`, so that a change in between is
-    noticed.
+    """What a rollback would do, as read at `read_at`; bound to `resource_version`: a change in between is noticed.
 
     now_*: what runs. to_*: what it returns to. why: `recorded good 12:04Z` or `previous revision, not recorded good`.
-    diff: unified diff of the pod templates, a line each. does, leaves: sentences for the dialog. choices:
-    (revision, version, why)
-    of every revision that can be picked, newest first. target: what the engineer types. warnings: such as a
-    GitOps owner. now_template: the pod template that runs, by which another's change in between is told from a mere
-    change of status or size.
+    diff: unified diff of the pod templates, a line each. does, leaves: sentences for the dialog. choices: (revision,
+    version, why) of every revision that can be picked, newest first. target: what the engineer types. warnings: such
+    as a GitOps owner. now_template: the pod template that runs, by which another's change in between is told from a
+    mere change of status or size.
     """
 
     target: str

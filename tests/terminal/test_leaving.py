@@ -96,9 +96,13 @@ def test_a_signal_ends_a_console_whose_reader_stalls(number: signal.Signals) -> 
         assert console.wait() == 128 + number
 
 
-def test_stopped_and_continued_it_paints_everything_again() -> None:
+@pytest.mark.parametrize("how", ["signal", "key"])
+def test_stopped_and_continued_it_paints_everything_again(how: str) -> None:
     with opened("healthy") as console:
-        console.process.send_signal(signal.SIGTSTP)
+        if how == "key":
+            console.send("\x1a")
+        else:
+            console.process.send_signal(signal.SIGTSTP)
         wait_until(lambda: not console.terminal.alternate, what="the terminal given back while stopped")
         console.process.send_signal(signal.SIGCONT)
         console.wait_for("4 Logs")
