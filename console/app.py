@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 # Textual reads these when it is imported: nothing is animated, and over SSH a frame is never sent more than 15 times a
@@ -33,6 +32,7 @@ from screens.dashboard import Dashboard
 from screens.delta import Shown
 from screens.leftovers import crash_sentence, write_screen
 from screens.messages import LogsArrived, PictureChanged
+from screens.openers import OPENERS, opener
 from screens.terminal import ConsoleDriver, restore_now
 from screens.theme import TEXTUAL_THEMES, look_for
 from screens.too_small import LEAST, TooSmall
@@ -44,18 +44,6 @@ if TYPE_CHECKING:
 
     from console.core.picture import Alert, Picture
     from console.engine.desk import Desk
-
-# What an action opens: `open_<name>(console)`, and `open_runbook(console, path)`; imported when first asked for.
-OPENERS: Mapping[str, str] = {
-    "rollback": "screens.rollback:open_rollback",
-    "bypass": "screens.bypass:open_bypass",
-    "runbooks": "screens.runbooks:open_runbooks",
-    "runbook": "screens.runbooks:open_runbook",
-    "pods": "screens.pods:open_pods",
-    "faults": "screens.faults:open_faults",
-    "help": "screens.help:open_help",
-    "palette": "screens.palette:open_palette",
-}
 
 SWITCH = "switch"
 LAST_RESORT = 6.0
@@ -399,10 +387,3 @@ class ConsoleApp(App[str]):
     def _end_hard(self, number: signal.Signals) -> None:
         restore_now(2)
         os._exit(128 + number)
-
-
-def opener(where: str) -> Callable[..., None]:
-    """The function at `module:name`, imported now."""
-    module, name = where.split(":")
-    function: Callable[..., None] = getattr(import_module(module), name)
-    return function
