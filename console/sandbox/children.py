@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+_STANDS_WITHIN = 0.5
+
 # Reads what to watch from its input; at the input's end, which the kernel brings about however the sandbox ended, it
 # kills what is left and removes the folder named by its argument.
 _WATCHDOG = """
@@ -76,9 +78,13 @@ class Child:
         return self._process.poll() is None
 
     def freeze(self) -> None:
-        """Stop it where it is: connections stay open and nothing answers."""
-        if self.running:
-            self._process.send_signal(signal.SIGSTOP)
+        """Stop it where it is: connections stay open and nothing answers. Waits until every thread of it stands."""
+        if not self.running:
+            return
+        self._process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + _STANDS_WITHIN
+        while not _stands(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -187,3 +193,12 @@ def _dying_with(parent: int) -> Callable[[], None] | None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return prepare
+
+
+def _stands(pid: int) -> bool:
+    """Whether every thread of a process is stopped; True as well where the system does not tell."""
+    try:
+        told = [stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return True
+    return all(text.rpartition(")")[2].split()[0] in "Tt" for text in told)
