@@ -104,6 +104,9 @@ def test_stopped_and_continued_it_paints_everything_again(how: str) -> None:
         else:
             console.process.send_signal(signal.SIGTSTP)
         wait_until(lambda: not console.terminal.alternate, what="the terminal given back while stopped")
+        # The terminal is given back first: a SIGCONT that comes before the stop would be lost.
+        stat = Path(f"/proc/{console.process.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", what="the stop")
         console.process.send_signal(signal.SIGCONT)
         console.wait_for("4 Logs")
         console.assert_faithful()
