@@ -11,7 +11,7 @@ from console.core.plans import BypassPlan
 from console.core.states import Outcome
 from screens.base import Console
 from screens.dialog import Dialog, Field, told
-from screens.rollback import OUTCOME_INK
+from widgets.rollout import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
 from widgets.words import clean

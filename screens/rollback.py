@@ -14,6 +14,7 @@ from console.core.plans import RollbackPlan
 from console.core.states import Outcome
 from screens.base import Console
 from screens.dialog import Dialog, Field, told
+from widgets.rollout import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
 from widgets.words import ago, clean, plural
@@ -22,14 +23,6 @@ DIFF_ROWS = 5
 AROUND = 8
 """Rows beside those of the plan: the bypass, the frame, what is said below the difference, the entry, a refusal."""
 PROGRESS_ROWS = 12
-
-OUTCOME_INK = {
-    Outcome.RUNNING: Ink.ACCENT,
-    Outcome.DONE: Ink.OK,
-    Outcome.FAILED: Ink.BAD,
-    Outcome.REFUSED: Ink.WARN,
-    Outcome.UNKNOWN: Ink.ALARM,
-}
 
 
 class RollbackDialog(Dialog):

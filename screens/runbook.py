@@ -16,9 +16,9 @@ from console.core.runbook import Block, Runbook
 from console.core.states import Outcome
 from screens.dialog import ROOM, Dialog, Field, told
 from screens.folding import folded_code, folded_prose, goes_on
-from screens.rollback import OUTCOME_INK
 from screens.room import Room
 from widgets.listing import Lines, Listing
+from widgets.rollout import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span

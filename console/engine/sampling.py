@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.core.readings import Health, LogCounts, Reading, RedisStats, SessionCensus
 from console.core.system import Metric, MetricSource
 from console.core.units import Dimension
-from console.core.verdicts import Sample
+from console.core.verdicts import Sample, grid_point
 
 T = TypeVar("T")
 
@@ -23,12 +23,6 @@ class Readings:
     sessions: Reading[SessionCensus]
     logs: Reading[LogCounts]
     health: Reading[tuple[Health, ...]]
-
-
-def on_grid(at: datetime, step: timedelta) -> datetime:
-    """The grid point at or before `at`; the grid counts from 1970-01-01T00:00:00Z."""
-    seconds = step.total_seconds()
-    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)
 
 
 def redis_value(stats: RedisStats | None, census: SessionCensus | None, field: str) -> float | None:
@@ -92,7 +86,7 @@ def sample(
         if drawn is None:
             continue
         taken_at, value = drawn
-        point = on_grid(taken_at, metric.step)
+        point = grid_point(taken_at, metric.step)
         last = newest.get(metric.name)
         if (last is None or point > last) and now - taken_at <= metric.step * 2:
             due[metric.name] = Sample(point, value)
