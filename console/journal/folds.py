@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import datetime
 
 from console.journal.events import Event
 
 GOOD = "good.recorded"
-GRANTED = "bypass.granted"
 ROLLBACK = "rollback"
 
 
@@ -22,17 +21,6 @@ def good_versions(events: Iterable[Event], environment: str, workload: str) -> t
         and event.body.get("workload") == workload
     ]
     return tuple(reversed(found))
-
-
-def grants_today(events: Iterable[Event], environment: str, day: date) -> tuple[Event, ...]:
-    """The bypasses granted in an environment on one day of UTC, oldest first."""
-    return tuple(
-        event
-        for event in events
-        if event.kind == GRANTED
-        and event.body.get("environment") == environment
-        and event.at.astimezone(UTC).date() == day
-    )
 
 
 def rolled_back_from(events: Iterable[Event], environment: str, workload: str) -> dict[str, datetime]:

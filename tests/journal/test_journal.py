@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.journal.events import canonical_body
-from console.journal.folds import good_versions, grants_today, rolled_back_from
+from console.journal.folds import good_versions, rolled_back_from
 from console.journal.journal import Head, Journal, JournalError, Role
 from console.journal.verification import Damage
 
@@ -341,16 +341,6 @@ def test_good_versions_are_told_newest_first(
     expected = [version for environment, workload, version in written if (environment, workload) == ("a", "web")]
     found = good_versions(journal.events(), "a", "web")
     assert [event.body["version"] for event in found] == expected[::-1]
-    journal.close()
-
-
-def test_grants_are_counted_by_the_day_of_utc(tmp_path: Path) -> None:
-    times = [NOON - timedelta(days=1), NOON.replace(hour=0, minute=0, second=0, microsecond=0), NOON, NOON, NOON]
-    left = iter([NOON, *times])
-    journal = Journal.open(tmp_path / "journal.db", clock=lambda: next(left))
-    for environment in ("a", "a", "a", "b", "a"):
-        journal.append("bypass.granted", "x", {"environment": environment})
-    assert [event.seq for event in grants_today(journal.events(), "a", NOON.date())] == [2, 3, 5]
     journal.close()
 
 
