@@ -9,6 +9,7 @@ from pathlib import Path
 from console.core.bypass import Grant
 from console.core.operations import Operation
 from console.core.readings import ClusterState, Health, LogCounts, Reading, RedisStats, SessionCensus
+from console.core.rollouts.view import RolloutView
 from console.core.states import AlertState as AlertState
 from console.core.states import Severity, Tone
 from console.core.states import SourceState as SourceState
@@ -139,7 +140,12 @@ class MetricValue:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything at one moment. Equal slices mean nothing to repaint."""
+    """Everything at one moment. Equal slices mean nothing to repaint.
+
+    rollout: the rollout under way, or the last one until another is started; None where there never was one.
+    rollout_plans: names of the plans that could be started. rollout_error: why the rollout or the plans could not be
+    read, else empty.
+    """
 
     taken_at: datetime
     system: str
@@ -164,3 +170,6 @@ class Picture:
     faults: Reading[tuple[tuple[str, bool], ...]] = field(default_factory=Reading)
     faults_offered: bool = False
     notices: tuple[str, ...] = ()
+    rollout: RolloutView | None = None
+    rollout_plans: tuple[str, ...] = ()
+    rollout_error: str = ""

@@ -26,7 +26,8 @@ class RollbackPlan:
     diff: unified diff of the pod templates, a line each. does, leaves: sentences for the dialog. choices: (revision,
     version, why) of every revision that can be picked, newest first. target: what the engineer types. warnings: such
     as a GitOps owner. now_template: the pod template that runs, by which another's change in between is told from a
-    mere change of status or size.
+    mere change of status or size. rollout: the rollout under way that this rolls back as a whole, in words (`release of
+    v2.3.3, phase 4 of 8`); empty where there is none. Then there are no choices.
     """
 
     target: str
@@ -47,6 +48,7 @@ class RollbackPlan:
     resource_version: str
     read_at: datetime
     now_template: str = ""
+    rollout: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from console.core.operations import Operation
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
+from console.core.rollouts.plan import RolloutPlan
 from console.core.runbook import Block, Runbook
 from console.core.system import System
 
@@ -71,3 +72,53 @@ class Desk(Protocol):
 
     def set_fault(self, name: str, on: bool) -> None:
         """Switch a fault of a practice world. Blocks for at most two seconds. Raises Refused."""
+
+    # Rollouts. What a person asks is written down here and done by the watcher; every call below may block for the
+    # journal or a file, so screens make them in a thread, and every one raises Refused with the sentence to show.
+
+    def rollout_plans(self) -> tuple[RolloutPlan, ...]:
+        """The system's plans, by name, as their files say now. Blocks to read them. Raises Refused with every fault."""
+
+    def foresee_start(self, plan: str, phase: str | None = None) -> tuple[str, ...]:
+        """What starting a plan, from a phase or from its first, would do: a sentence each for the phases, what is asked
+        of a person when, and who must sign. Blocks. Raises Refused where it cannot be started.
+        """
+
+    def start_rollout(self, plan: str, typed: str, *, phase: str | None = None) -> str:
+        """Start a plan and make sure that a watcher runs. typed: the target. Returns one sentence: what was started and
+        who drives it. Raises Refused (another is under way, the target was not typed, no watcher can be started).
+        """
+
+    def promote(self, typed: str, reason: str = "") -> str:
+        """Ask for the next phase. reason: why, where it overrides what is not met; empty promotes only what is ready.
+        Returns a sentence.
+        """
+
+    def hold(self, reason: str) -> str:
+        """Stop the soak and promotion; rollback criteria stay armed. Returns a sentence."""
+
+    def resume(self) -> str:
+        """End a hold: back to the state before it. Returns a sentence."""
+
+    def abort(self, typed: str, reason: str) -> str:
+        """End the rollout and leave the traffic as it is. typed: the target. Returns a sentence."""
+
+    def retry(self, phase: str, typed: str) -> str:
+        """Try again from the phase of that name. typed: the target. Returns a sentence."""
+
+    def tick(self, item: int, done: bool, note: str) -> str:
+        """Tick item `item`, from 0, of the present phase's checklist, or take the tick back. Returns a sentence."""
+
+    def sign(self, role: str, decision: str, note: str, typed: str) -> str:
+        """Sign for a role: `go` or `no-go`. typed: the target. Returns a sentence."""
+
+    def look(self, note: str) -> str:
+        """Write down that a person looked; the cadence counts from now. Returns a sentence."""
+
+    def start_watcher(self) -> str:
+        """Start a watcher for this system that outlives this process. Blocks for seconds. Returns who drives now."""
+
+    def take_over(self, typed: str) -> str:
+        """Take the lease from whoever drives and have a watcher of this machine drive. typed: the target. Blocks for
+        seconds. Returns who drives now.
+        """
