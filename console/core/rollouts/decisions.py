@@ -116,4 +116,23 @@ class Abort:
     reason: str
 
 
-Decision = Stay | Begin | Apply | ApplySettings | Ready | Promote | Refuse | RollBack | PutBack | Hold | Retry | Abort
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Every phase is promoted and COMPLETED is missing, for the driver ended between the two: unfreeze, write it."""
+
+
+Decision = (
+    Stay
+    | Begin
+    | Apply
+    | ApplySettings
+    | Ready
+    | Promote
+    | Refuse
+    | RollBack
+    | PutBack
+    | Hold
+    | Retry
+    | Abort
+    | Complete
+)

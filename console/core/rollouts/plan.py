@@ -86,8 +86,9 @@ class BlueGreen:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Weights of a Gateway API HTTPRoute: backends `stable_service` and `canary_service`; the canary Deployment gets the
-    new image before it gets weight, and the stable one at the end.
+    """Weights of a Gateway API HTTPRoute: backends `stable_service` and `canary_service`.
+
+    The canary Deployment gets the new image before it gets weight, and the stable one at the end.
     """
 
     route: str
@@ -111,7 +112,8 @@ class Argo:
 @dataclass(frozen=True, slots=True)
 class Command:
     """Shell commands that apply, read back and roll back. They see `VERSION`, `SHARE` (percent, as `5`), `ROLLOUT`,
-    `PHASE` and `EPOCH` and what runbook blocks see. read: prints the applied share in percent; anything else is a failure.
+    `PHASE` and `EPOCH` and what runbook blocks see. read: prints the applied share in percent; anything else is a
+    failure.
     """
 
     apply: str

@@ -47,3 +47,6 @@ class Soak:
     def from_body(cls, body: Mapping[str, Any]) -> Soak:
         """Read it back."""
         raise NotImplementedError
+
+
+UNTOUCHED = Soak()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from console.core.evaluation import Evaluation
-from console.core.rollouts.soak import Soak
+from console.core.rollouts.soak import UNTOUCHED, Soak
 
 
 class RolloutState(Enum):
@@ -44,7 +44,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a person asked of the driver. number: of the fact."""
+    """What a person asked of the driver. number: of the fact. phase, attempt: what the person had before them; for a
+    retry, phase is where to begin again.
+    """
 
     number: int
     what: str
@@ -52,6 +54,7 @@ class Ask:
     by: str
     reason: str
     phase: int | None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,14 @@ class Sign:
 class Attempt:
     """One try of a phase. applied: the share confirmed, 0 to 1, or None. says: what was confirmed, in words.
 
-    settings: how many of the phase's timed settings are applied. outcome: `promoted`, `overridden: why`, `rolled back: why`,
-    `aborted`, or empty while it lasts. evidence: what each rule said at its end, as sentences.
+    settings: how many of the phase's timed settings are applied. outcome: `promoted`, `overridden: why`, `rolled back:
+    why`, `retried`, `aborted`, or empty while it lasts. evidence: what each rule said at its end, as sentences.
     """
 
     phase: int
     number: int
     began: datetime
-    soak: Soak = Soak()
+    soak: Soak = UNTOUCHED
     confirmed_at: datetime | None = None
     applied: float | None = None
     says: str = ""
@@ -101,9 +104,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One run of a plan. phase: the index of the phase it is in or waits for. attempts: oldest first; the last one is the
-    present one while its `ended` is None. goods: by environment, what was recorded good before the first write there.
-    dangling: numbers of intents without a result. number: of the newest fact folded.
+    """One run of a plan. phase: the index of the phase it is in or waits for.
+
+    attempts: oldest first; the last one is the present one while its `ended` is None. goods: by environment, what was
+    recorded good before the first write there. dangling: numbers of intents without a result. number: of the newest fact
+    folded. exposed: the new version may have traffic, for something was written since the start or the last rollback.
+    accepted: what the engine held for and a person resumed over in this attempt; it is not held for again.
     """
 
     id: str
@@ -125,6 +131,8 @@ class Rollout:
     ended: datetime | None = None
     number: int = 0
     ignored: tuple[str, ...] = ()
+    exposed: bool = False
+    accepted: tuple[str, ...] = ()
 
     @property
     def attempt(self) -> Attempt | None:

@@ -11,8 +11,9 @@ from console.core.rollouts.state import RolloutState
 
 @dataclass(frozen=True, slots=True)
 class PhaseView:
-    """One phase in the line. mark: `done`, `here`, `todo`, `failed`. share: as asked, empty where it changes no traffic.
+    """One phase in the line. mark: `done`, `here`, `todo`, `failed`.
 
+    share: as asked, empty where it changes no traffic.
     begins, ends: when it did, or (estimated is set) when it will at the earliest; None where that is not known.
     """
 
@@ -128,10 +129,10 @@ class RolloutView:
     """A rollout as it stands.
 
     phase: the index of the present phase. state: with `blind`, it is flying blind. why: the one line why here, what
-    next, which keys. asked: as written; applied, measured: 0 to 1, None where unknown. manual: when a person should roll
-    back. look_due: when a person should look next, None without a cadence. can: (action id, why not) for start, promote,
-    override, hold, resume, abort, retry, rollout-rollback, tick, sign, look; the reason is empty where it can be done now.
-    notes: warnings, such as a plan file that was edited since.
+    next, which keys. asked: as written; applied, measured: 0 to 1, None where unknown. manual: when a person should
+    roll back. look_due: when a person should look next, None without a cadence. can: (action id, why not) for start,
+    promote, override, hold, resume, abort, retry, rollout-rollback, tick, sign, look; the reason is empty where it can
+    be done now. notes: warnings, such as a plan file that was edited since.
     """
 
     id: str
