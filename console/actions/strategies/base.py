@@ -16,6 +16,7 @@ Say = Callable[[str], None]
 
 ROLLOUT = "hakgal-console/rollout"
 EPOCH = "hakgal-console/epoch"
+VERSION = "hakgal-console/version"
 
 
 class Fenced(ActionFailed):
@@ -25,7 +26,8 @@ class Fenced(ActionFailed):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a phase asks. settings: environment variables of the new version's container. rollout, epoch: written as the
-    annotations `ROLLOUT` and `EPOCH` on every object that is written; an object whose epoch is higher fences.
+    annotations `ROLLOUT` and `EPOCH` on every object that is written, with `VERSION`; an object whose epoch is higher
+    fences.
     """
 
     version: str
@@ -49,8 +51,8 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """A dry run. does: a sentence a write; empty where nothing is to be done. refused: why it cannot be done at all, else
-    empty. share: what will be reached. warnings: such as a GitOps owner.
+    """A dry run. does: a sentence a write; empty where nothing is to be done. refused: why it cannot be done at all,
+    else empty. share: what will be reached. warnings: such as a GitOps owner.
     """
 
     does: tuple[str, ...]
@@ -82,8 +84,8 @@ class Strategy(Protocol):
     """
 
     def record(self) -> Json:
-        """What is live now and is to be returned to: JSON. A pod template with a literal secret in it is recorded by its
-        digest only (`console.core.templates`).
+        """What is live now and is to be returned to: JSON. A pod template with a literal secret in it is recorded by
+        its digest only (`console.core.templates`).
         """
 
     def foresee(self, asked: Asked) -> Foreseen:
@@ -113,9 +115,9 @@ class Strategy(Protocol):
         fence: Callable[[], None],
         stopped: threading.Event,
     ) -> str:
-        """Return to what `record` gave: the good side is made able to take the traffic first, then the traffic is moved,
-        then the new side is taken away. Idempotent. Returns one line of what was verified, `v2.3.2 serves everything: 10
-        of 10 pods ready`.
+        """Return to what `record` gave: the good side is made able to take the traffic first, then the traffic is
+        moved, then the new side is taken away. Idempotent. Returns one line of what was verified, `v2.3.2 serves
+        everything: 10 of 10 pods ready`.
         """
 
 
