@@ -169,6 +169,24 @@ def _job(obj: Obj) -> None:
     _template(spec)
 
 
+def _http_route(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    for parent in spec.get("parentRefs") or ():
+        parent.setdefault("group", "gateway.networking.k8s.io")
+        parent.setdefault("kind", "Gateway")
+    for rule in spec.setdefault("rules", [{}]) or ():
+        if not isinstance(rule, dict):
+            continue
+        for match in rule.setdefault("matches", [{}]) or ():
+            path = match.setdefault("path", {})
+            path.setdefault("type", "PathPrefix")
+            path.setdefault("value", "/")
+        for backend in rule.get("backendRefs") or ():
+            backend.setdefault("group", "")
+            backend.setdefault("kind", "Service")
+            backend.setdefault("weight", 1)
+
+
 def _event(obj: Obj) -> None:
     obj.setdefault("type", "Normal")
     obj.setdefault("source", {})
@@ -187,6 +205,7 @@ _BY_STORE: Mapping[str, Callable[[Obj], None]] = {
     "horizontalpodautoscalers": _autoscaler,
     "jobs.batch": _job,
     "events": _event,
+    "httproutes.gateway.networking.k8s.io": _http_route,
 }
 
 
@@ -208,6 +227,6 @@ def initial_status(store: str) -> Obj | None:
         return {"replicas": 0}
     if store == "horizontalpodautoscalers":
         return {"currentMetrics": None, "desiredReplicas": 0}
-    if store in ("deployments.apps", "jobs.batch"):
+    if store in ("deployments.apps", "jobs.batch", "rollouts.argoproj.io", "httproutes.gateway.networking.k8s.io"):
         return {}
     return None

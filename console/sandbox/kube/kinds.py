@@ -154,6 +154,14 @@ JOBS = Kind(
     "batch", "v1", "Job", "jobs", categories=ALL,
     subresources=("status",), generation=Generation.SPEC, orphans_by_default=True,
 )  # fmt: skip
+ROLLOUTS = Kind(
+    "argoproj.io", "v1alpha1", "Rollout", "rollouts", ("ro",), subresources=("status", "scale"),
+    generation=Generation.SPEC, strategic=False, unconditional_update=False,
+)  # fmt: skip
+HTTP_ROUTES = Kind(
+    "gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", categories=("gateway-api",), subresources=("status",),
+    generation=Generation.SPEC, strategic=False, unconditional_update=False,
+)  # fmt: skip
 NEW_EVENTS = Kind(
     "events.k8s.io", "v1", "Event", "events", ("ev",), store="events", preferred=False, create_on_update=True
 )
@@ -161,4 +169,5 @@ NEW_EVENTS = Kind(
 BUILT_IN = (
     NAMESPACES, PODS, SERVICES, ENDPOINTS, EVENTS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, NODES,
     DEPLOYMENTS, REPLICA_SETS, AUTOSCALERS, AUTOSCALERS_V1, LEASES, JOBS, ENDPOINT_SLICES, NEW_EVENTS,
+    ROLLOUTS, HTTP_ROUTES,
 )  # fmt: skip

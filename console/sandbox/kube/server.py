@@ -11,11 +11,13 @@ from aiohttp import web
 
 from console.sandbox.kube.access import USER, Access
 from console.sandbox.kube.api import Api
+from console.sandbox.kube.argo import RolloutController
 from console.sandbox.kube.controller import Manager
 from console.sandbox.kube.deployments import DeploymentController
 from console.sandbox.kube.endpoints import EndpointsController
 from console.sandbox.kube.errors import ApiError, unauthorized
 from console.sandbox.kube.faults import Faults, Outage
+from console.sandbox.kube.gateway_api import HttpRouteController
 from console.sandbox.kube.housekeeping import (
     AutoscalerController,
     GarbageCollector,
@@ -81,6 +83,8 @@ class KubeServer:
                 NamespaceController(self.api),
                 ReplicaSetController(self.api),
                 DeploymentController(self.api),
+                RolloutController(self.api),
+                HttpRouteController(self.api),
                 EndpointsController(self.api),
                 AutoscalerController(self.api),
                 GarbageCollector(self.api),

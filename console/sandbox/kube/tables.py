@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -208,6 +209,10 @@ def _completions(job: Obj, _now: datetime) -> str:
     return f"{(job.get('status') or {}).get('succeeded', 0)}/{job['spec'].get('completions', 1)}"
 
 
+def _hosts(route: Obj) -> bool:
+    return bool((route.get("spec") or {}).get("hostnames"))
+
+
 _NAME = Column("Name", lambda obj, _now: name_of(obj))
 _AGE = Column("Age", lambda obj, now: age(created_at(obj), now))
 
@@ -305,6 +310,19 @@ COLUMNS: dict[str, Sequence[Column]] = {
         _AGE,
     ),
     "leases.coordination.k8s.io": (_NAME, Column("Holder", _field("spec", "holderIdentity")), _AGE),
+    "rollouts.argoproj.io": (
+        _NAME,
+        _number("Desired", "spec", "replicas"),
+        _number("Current", "status", "replicas"),
+        _number("Up-to-date", "status", "updatedReplicas"),
+        _number("Available", "status", "availableReplicas"),
+        _AGE,
+    ),
+    "httproutes.gateway.networking.k8s.io": (
+        _NAME,
+        Column("Hostnames", lambda obj, _now: json.dumps(obj["spec"]["hostnames"]) if _hosts(obj) else ""),
+        _AGE,
+    ),
     "jobs.batch": (_NAME, Column("Status", _job_status), Column("Completions", _completions), _AGE, *_TEMPLATE[:2]),
 }
 _DEFAULT: Sequence[Column] = (_NAME, _AGE)

@@ -17,6 +17,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_MOST_WEIGHT = 1_000_000
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
 
 _SUBDOMAIN_RULE = (
@@ -265,6 +266,26 @@ def _autoscaler(obj: Obj) -> list[Cause]:
     return causes
 
 
+def _http_route(obj: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    for index, rule in enumerate(obj["spec"].get("rules") or ()):
+        for number, backend in enumerate(rule.get("backendRefs") or ()):
+            at = f"spec.rules[{index}].backendRefs[{number}]"
+            weight = backend.get("weight", 1)
+            if not backend.get("name"):
+                causes.append(required(f"{at}.name"))
+            if backend.get("kind") == "Service" and not backend.get("port"):
+                causes.append(wrong(at, "object", "Must have port for Service reference"))
+            if isinstance(weight, bool) or not isinstance(weight, int):
+                kind = type(weight).__name__.replace("str", "string").replace("float", "number")
+                detail = f'{at}.weight in body must be of type integer: "{kind}"'
+                causes.append(Cause(f"{at}.weight", "FieldValueTypeInvalid", f"Invalid value: {detail}"))
+            elif not 0 <= weight <= _MOST_WEIGHT:
+                bound = "greater than or equal to 0" if weight < 0 else f"less than or equal to {_MOST_WEIGHT}"
+                causes.append(wrong(f"{at}.weight", weight, f"{at}.weight in body should be {bound}"))
+    return causes
+
+
 def _event(obj: Obj) -> list[Cause]:
     about = (obj.get("involvedObject") or {}).get("namespace") or ""
     if (about or "default") == obj["metadata"]["namespace"]:
@@ -279,6 +300,7 @@ _BY_STORE: Mapping[str, Callable[[Obj], list[Cause]]] = {
     "services": _service,
     "horizontalpodautoscalers": _autoscaler,
     "events": _event,
+    "httproutes.gateway.networking.k8s.io": _http_route,
 }
 
 
