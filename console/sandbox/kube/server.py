@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from console.sandbox.kube.kubelet import Kubelet
 from console.sandbox.kube.objects import Clock, utc_now
 from console.sandbox.kube.pods import Timing
 from console.sandbox.kube.replicasets import ReplicaSetController
-from console.sandbox.kube.rest import Rest, refusal
+from console.sandbox.kube.rest import VERB_OF, Rest, refusal
 from console.sandbox.kube.runtime import PodRuntime
 from console.sandbox.kube.store import Store
 
@@ -46,7 +47,8 @@ class KubeServer:
     bookmark_every, watch_timeout: of watches.
 
     A client is let in by the bearer token, or by the secret in the path of `url`, for kubectl sends no token over HTTP.
-    Attributes for whoever embeds it: `api` (objects, in the event loop), `store`, `kinds`, `faults`, `access`.
+    Attributes for whoever embeds it: `api` (objects, in the event loop), `store`, `kinds`, `faults`, `access`, and
+    `requests`: the verb of each client's request that is being answered, by the task that answers it.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class KubeServer:
         self.api = Api(self.store, self.kinds, clock)
         self.access = Access(self.kinds)
         self.faults = Faults()
+        self.requests: dict[asyncio.Task[object] | None, str] = {}
         self.token = secrets.token_urlsafe(32)
         self._path = f"/{secrets.token_urlsafe(16)}"
         self._port = port
@@ -172,4 +175,9 @@ class KubeServer:
         sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not known and not secrets.compare_digest(sent.encode(), self.token.encode()):
             return refusal(unauthorized())
-        return await self._rest.handle(request, path)
+        task = asyncio.current_task()
+        self.requests[task] = VERB_OF.get(request.method, "get")
+        try:
+            return await self._rest.handle(request, path)
+        finally:
+            del self.requests[task]
