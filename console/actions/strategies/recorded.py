@@ -1,0 +1,165 @@
+"""Deployments as they are now, as they were recorded, and the template of a record found again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from console.actions.rollback_standing import Standing, judge
+from console.actions.strategies.writing import passes
+from console.core.operations import ActionFailed, Unverified
+from console.core.templates import digest, holds_secret
+from console.systems.kubernetes_errors import KubernetesError
+from console.systems.kubernetes_objects import (
+    condition,
+    managed_by,
+    owner,
+    selector_text,
+    template_image,
+    template_text,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    from console.systems.kubernetes_connection import KubernetesApi, Resource
+
+Json = dict[str, Any]
+
+
+def find(api: KubernetesApi, namespace: str, resource: Resource, name: str) -> Json | None:
+    """The object, None where there is none; asked once. Raises ActionFailed, Unverified where there is no answer."""
+    try:
+        return api.get(resource, name, namespace=namespace)
+    except KubernetesError as error:
+        if error.status == 404 and f'"{name}" not found' in error.detail:
+            return None
+        raise _failed(error) from error
+
+
+def find_all(api: KubernetesApi, namespace: str, resource: Resource, label_selector: str = "") -> Sequence[Json]:
+    """Every object of the kind; asked once. Raises as `find`."""
+    try:
+        return api.list(resource, namespace=namespace, label_selector=label_selector)
+    except KubernetesError as error:
+        raise _failed(error) from error
+
+
+def find_deployment(api: KubernetesApi, namespace: str, name: str) -> Json:
+    """The Deployment; raises ActionFailed where there is none."""
+    from console.systems.kubernetes_connection import DEPLOYMENTS
+
+    found = find(api, namespace, DEPLOYMENTS, name)
+    if found is None:
+        raise ActionFailed(
+            f"kubernetes {api.host}: there is no Deployment {name} in {namespace}; check the plan's names and namespace"
+        )
+    return found
+
+
+def standing_of(api: KubernetesApi, namespace: str, deployment: Json) -> Standing:
+    """How a Deployment stands now, by its pods; asked once."""
+    from console.systems.kubernetes_connection import PODS, REPLICA_SETS
+
+    selector = selector_text(deployment["spec"].get("selector") or {})
+    return judge(
+        deployment,
+        find_all(api, namespace, REPLICA_SETS, selector),
+        find_all(api, namespace, PODS, selector),
+    )
+
+
+def replicas_of(deployment: Mapping[str, Any] | None) -> int:
+    """Pods wanted; 0 where there is no Deployment."""
+    if deployment is None:
+        return 0
+    replicas = deployment["spec"].get("replicas")
+    return 1 if replicas is None else int(replicas)
+
+
+def version_in(deployment: Mapping[str, Any], container: str | None) -> str:
+    """The version its template names."""
+    return version_of(template_image(deployment["spec"]["template"], container)[1])
+
+
+def ready_by_version(
+    api: KubernetesApi, namespace: str, deployment: Json | None, container: str | None
+) -> dict[str, int]:
+    """Ready pods of a Deployment by the version they run, also while one replaces the other."""
+    from console.systems.kubernetes_connection import PODS, REPLICA_SETS
+
+    found: dict[str, int] = {}
+    if deployment is None:
+        return found
+    selector = selector_text(deployment["spec"].get("selector") or {})
+    uid = deployment["metadata"]["uid"]
+    sets = find_all(api, namespace, REPLICA_SETS, selector)
+    versions = {
+        each["metadata"]["uid"]: version_of(template_image(each["spec"]["template"], container)[1])
+        for each in sets
+        if owner(each, "Deployment") == uid
+    }
+    for pod in find_all(api, namespace, PODS, selector):
+        version = versions.get(owner(pod, "ReplicaSet"))
+        if version is None or pod["metadata"].get("deletionTimestamp"):
+            continue
+        if condition(pod, "Ready").get("status") == "True":
+            found[version] = found.get(version, 0) + 1
+    return found
+
+
+def record_of(deployment: Mapping[str, Any], container: str | None) -> Json:
+    """A Deployment as a rollback returns to it: name, version, image, replicas, and its template, as text or (where a
+    literal secret is in it) as digest.
+    """
+    text = template_text(deployment["spec"]["template"])
+    _, image = template_image(deployment["spec"]["template"], container)
+    kept = {"digest": digest(text)} if holds_secret(text) else {"template": text}
+    return {
+        "name": deployment["metadata"]["name"],
+        "version": version_of(image),
+        "image": image,
+        "replicas": replicas_of(deployment),
+        **kept,
+    }
+
+
+def is_recorded(record: Mapping[str, Any], template: Mapping[str, Any]) -> bool:
+    """Whether that is the template of the record."""
+    text = template_text(dict(template))
+    if "template" in record:
+        return bool(text == template_text(json.loads(record["template"])))
+    return bool(digest(text) == record["digest"])
+
+
+def recorded_template(record: Mapping[str, Any], live: Mapping[str, Any], replica_sets: Iterable[Json]) -> Json:
+    """The template of a record of `live`. One that is recorded by its digest is looked for in the Deployment and in the
+    ReplicaSets kept of it. Raises ActionFailed where it is not there any more.
+    """
+    if "template" in record:
+        return dict(json.loads(record["template"]))
+    uid = live["metadata"]["uid"]
+    own = [each for each in replica_sets if owner(each, "Deployment") == uid]
+    for each in (live, *own):
+        template = each["spec"]["template"]
+        if is_recorded(record, template):
+            return dict(json.loads(template_text(template)))
+    raise ActionFailed(
+        f"the template of {record['version']} was recorded by its digest only, for a secret is written into it, and "
+        f"the cluster keeps no ReplicaSet of {record['name']} with it any more: deploy {record['version']} from its "
+        "manifest, then resume (h)"
+    )
+
+
+def owner_warnings(*deployments: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """A sentence for each that a GitOps controller owns."""
+    found: list[str] = []
+    for each in deployments:
+        if each is not None and (by := managed_by(each)):
+            name = each["metadata"]["name"]
+            found.append(f"{by} owns {name} and may undo what is written: stop its sync while the rollout lasts")
+    return tuple(found)
+
+
+def _failed(error: KubernetesError) -> ActionFailed | Unverified:
+    return Unverified(f"{error}; try again when it answers") if passes(error) else ActionFailed(str(error))
