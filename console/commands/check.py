@@ -13,6 +13,7 @@ from console.systems.loader import check
 EXAMPLES = """examples:
   hakgal-console check runbooks/hak-gal
   hakgal-console check my-system/system.yaml
+  hakgal-console check my-system/release.rollout.yaml
 
 prints `file:line: what is wrong; what would be right` for each fault
 exit codes: 0 no fault; 1 faults; 2 there is no such file
@@ -22,7 +23,7 @@ exit codes: 0 no fault; 1 faults; 2 there is no such file
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("path", help="a system.yaml, its folder, or the name of a shipped system")
+    parser.add_argument("path", help="a system.yaml, its folder, one of its *.rollout.yaml, or the name of a shipped system")
     parser.add_argument("--json", action="store_true", help="the faults as JSON")
     parser.set_defaults(run=run)
 

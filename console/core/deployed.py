@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 
 from console.core.picture import Deployed, VersionShare
@@ -21,8 +22,10 @@ def deployed(
     """What runs in an environment. target: the version a release goes to; good_version, good_at: recorded good.
 
     A revision is listed while it has pods or is to have some, the newest of its workload always. With several workloads
-    the state is that of the worst one.
+    the state is that of the worst one. An optional workload without pods is as good as one that is not there.
     """
+    if cluster is not None and not all(workload.resting for workload in cluster.workloads):
+        cluster = replace(cluster, workloads=tuple(each for each in cluster.workloads if not each.resting))
     if cluster is None or not cluster.workloads:
         why = "the cluster has not been read yet"
         if cluster is not None:
@@ -74,7 +77,7 @@ def _state(workload: Workload) -> str:
     if workload.paused:
         return "PAUSED"
     if workload.desired == 0:
-        return "NOT READY"
+        return "PROGRESSING" if workload.optional else "NOT READY"
     if workload.settled:
         return "SETTLED" if workload.ready >= workload.desired else "NOT READY"
     moving = workload.updated < workload.desired or _old_pods(workload) > 0 or workload.ready >= workload.desired
@@ -116,6 +119,9 @@ def _unsettled(workload: Workload, state: str, cluster: ClusterState) -> str:
                 f"the rollout of {workload.name} is paused with {pods} on {version} ready; "
                 f"kubectl rollout resume deployment/{workload.name} lets it go on"
             )
+        case "PROGRESSING" if workload.desired == 0:
+            left = sum(revision.pods for revision in workload.revisions)
+            return f"{workload.name} goes to no pods, {left} to go"
         case "PROGRESSING" if workload.updated < workload.desired or _old_pods(workload):
             old = _old_pods(workload)
             leaving = f", {old} old to go" if old else ""

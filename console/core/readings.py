@@ -174,6 +174,7 @@ class Workload:
     preconditions.
     managed_by: the GitOps controller that owns the object (Argo CD, Flux), else empty.
     template: the pod template asked for now, as JSON text like a revision's.
+    optional: it may be missing, or have no pods.
     """
 
     name: str
@@ -195,6 +196,12 @@ class Workload:
     revisions: tuple[Revision, ...]
     managed_by: str = ""
     template: str = ""
+    optional: bool = False
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is one that may have no pods, is to have none, and has none."""
+        return self.optional and self.desired == 0 and not any(each.pods for each in self.revisions)
 
     def revision(self, number: int) -> Revision | None:
         """The revision of that number, if the cluster still keeps it."""

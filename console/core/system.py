@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from console.core.conditions import Condition
+from console.core.pace import Pace
 from console.core.states import Severity as Severity
 from console.core.states import Tone as Tone
 from console.core.units import Unit
@@ -40,10 +41,14 @@ class RedisTarget:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTarget:
-    """One Deployment the console operates. container: whose image is the version (the first one when None)."""
+    """One Deployment the console operates. container: whose image is the version (the first one when None).
+
+    optional: it may be missing, or have no pods, as a canary between two releases.
+    """
 
     deployment: str
     container: str | None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,8 @@ class BypassRule:
 class System:
     """A system as its folder describes it. path: its system.yaml. name: what the engineer types to confirm.
 
-    state: where its journal is kept instead of the usual place; practice worlds have one of their own.
+    state: where its journal is kept instead of the usual place; practice worlds have one of their own. pace: how much
+    faster than the wall its rollouts run; only practice worlds have one. rollouts: the plan files of its folder.
     """
 
     name: str
@@ -224,6 +230,8 @@ class System:
     bypass: BypassRule | None
     runbooks: tuple[Path, ...]
     state: Path | None = None
+    pace: Pace | None = None
+    rollouts: tuple[Path, ...] = ()
 
     def environment(self, name: str) -> Environment | None:
         """The environment of that name."""

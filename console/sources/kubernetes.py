@@ -184,7 +184,8 @@ class KubernetesSource:
                 state = reading.value
             self._fresh_at = self._fresh_at or now
             reading = reading.good(state, self._fresh_at)
-            missing = {each.deployment for each in self._target.workloads} - {each.name for each in state.workloads}
+            needed_names = {each.deployment for each in self._target.workloads if not each.optional}
+            missing = needed_names - {each.name for each in state.workloads}
             if error is None and missing:
                 error = (
                     f"kubernetes {api.host}: no deployment {', '.join(sorted(missing))} in {api.namespace}; "
@@ -197,9 +198,12 @@ class KubernetesSource:
     def _state(self, api: KubernetesApi) -> ClusterState:
         things = {kind: watch.objects() for kind, watch in self._watches.items()}
         replica_sets = list(things["replicasets"].values())
-        wanted = {each.deployment: each.container for each in self._target.workloads}
-        deployments = [things["deployments"][name] for name in wanted if name in things["deployments"]]
-        workloads = tuple(read_workload(each, replica_sets, wanted[each["metadata"]["name"]]) for each in deployments)
+        wanted = {each.deployment: each for each in self._target.workloads}
+        workloads = tuple(
+            replace(read_workload(things["deployments"][name], replica_sets, each.container), optional=each.optional)
+            for name, each in wanted.items()
+            if name in things["deployments"]
+        )
         events = self._watches["events"]
         return ClusterState(
             context=api.context,

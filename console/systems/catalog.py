@@ -10,6 +10,7 @@ from console.systems.faults import nearest
 from console.systems.places import config_dir
 
 FILE = "system.yaml"
+PLAN = ".rollout.yaml"
 
 
 class UnknownSystem(LookupError):
@@ -42,6 +43,11 @@ def find_systems() -> tuple[FoundSystem, ...]:
         for path in sorted(folder.glob(f"*/{FILE}")):
             found[path.parent.name] = FoundSystem(path.parent.name, path, origin)
     return tuple(found[name] for name in sorted(found))
+
+
+def plan_files(folder: Path) -> tuple[Path, ...]:
+    """The plan files of a system's folder, by name."""
+    return tuple(sorted(folder.glob(f"*{PLAN}")))
 
 
 def resolve_system(name_or_path: str) -> Path:

@@ -1,15 +1,21 @@
-"""What only a thorough check looks at: whether Markdown runbooks can be read, and PromQL is PromQL."""
+"""What only a thorough check looks at: whether Markdown runbooks can be read, and PromQL is PromQL, and
+shell commands are bash.
+"""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from console.systems.faults import Fault
+from console.systems.measures import versioned
 from console.systems.sheet import Sheet
 
 LARGEST_RUNBOOK = 2_000_000
+SAMPLE_VERSION = "v1.2.3"
+BASH_SECONDS = 10.0
 
 
 def runbook_faults(paths: Iterable[Path]) -> Iterator[Fault]:
@@ -57,6 +63,24 @@ def query_faults(sheet: Sheet) -> Iterator[Fault]:
 
     for line, query in sheet.queries:
         try:
-            promql_parser.parse(query)
+            promql_parser.parse(versioned(query, SAMPLE_VERSION))
         except ValueError as error:
             yield Fault(sheet.path, line, f"not PromQL: {' '.join(str(error).split())}", "correct the query")
+
+
+def command_faults(sheet: Sheet) -> Iterator[Fault]:
+    """Shell commands of a file that bash would not read; nothing of them is run."""
+    for line, command in sheet.commands:
+        try:
+            asked = subprocess.run(
+                ["bash", "-n"], input=command.encode(), capture_output=True, timeout=BASH_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            yield Fault(sheet.path, line, f"bash cannot be asked about the command: {error}", "install bash")
+            return
+        if asked.returncode:
+            said = asked.stderr.decode(errors="replace").strip().splitlines() or ["bash refuses it"]
+            found = re.fullmatch(r"(?:bash: )?(?:line (\d+): )?(.*)", said[0])
+            assert found is not None
+            at = line + int(found[1] or 1) - 1
+            yield Fault(sheet.path, at, f"not a shell command: {found[2]}", "correct the command")

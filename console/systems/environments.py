@@ -104,15 +104,19 @@ def _kubernetes(outer: Table) -> KubernetesTarget | None:
         table.fault("namespace", f"`{namespace}` cannot be a namespace", "use lower-case letters, digits and `-`")
     workloads: list[WorkloadTarget] = []
     before = len(table.sheet.faults)
-    for row in table.rows("workloads", "a workload", ("deployment", "container")):
+    for row in table.rows("workloads", "a workload", ("deployment", "container", "optional")):
         deployment = row.text("deployment", "hak-gal")
         if deployment in [workload.deployment for workload in workloads]:
             row.fault("deployment", f"deployment `{deployment}` is listed twice", "remove one")
-        workloads.append(WorkloadTarget(deployment, row.optional("container", "hak-gal")))
+        optional = row.truth("optional") or False
+        workloads.append(WorkloadTarget(deployment, row.optional("container", "hak-gal"), optional))
     if "workloads" not in table:
         table.missing("workloads", "… with `- deployment: NAME` below it")
     elif not workloads and len(table.sheet.faults) == before:
         table.fault("workloads", f"{table.where} lists no workload", "add `- deployment: NAME`")
+    elif workloads and workloads[0].optional:
+        right = "put one first that is always there; the first workload is the main one"
+        table.fault("workloads", f"the first workload of {table.where} is optional", right)
     kubeconfig = table.optional("kubeconfig", "~/.kube/config")
     return KubernetesTarget(
         kubeconfig=table.path("kubeconfig", kubeconfig) if kubeconfig else None,

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from console.core.bypass import CEILING
-from console.core.system import BypassRule, SessionScheme, System
+from console.core.pace import FASTEST, SLOWEST, Pace
+from console.core.system import BypassRule, Environment, SessionScheme, System, Tone
+from console.systems.catalog import FILE, PLAN, plan_files
 from console.systems.checking import query_faults, runbook_faults
 from console.systems.environments import read_environments
 from console.systems.faults import BrokenFile, Fault
 from console.systems.measures import read_alerts, read_log_patterns, read_metrics
 from console.systems.places import state_root
+from console.systems.rollout_values import MOMENT_EXAMPLE, moment_of
 from console.systems.sheet import Sheet, Table
 
 __all__ = ["BrokenFile", "Fault", "check", "load_system"]
@@ -21,7 +24,7 @@ __all__ = ["BrokenFile", "Fault", "check", "load_system"]
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 KEYS = (
     "name", "title", "about", "environments", "metrics", "alerts", "log_patterns", "sessions", "bypass", "runbooks",
-    "state",
+    "state", "pace",
 )  # fmt: skip
 
 
@@ -38,22 +41,34 @@ def load_system(path: Path, *, environ: Mapping[str, str] | None = None) -> Syst
 
 
 def check(path: Path, *, environ: Mapping[str, str] | None = None) -> tuple[Fault, ...]:
-    """Every fault of a system's folder or file, by file and line; empty where it can be used.
+    """Every fault of a system's folder or file, or of one `*.rollout.yaml`, by file and line; empty where all is well.
 
-    Further than loading goes: Markdown runbooks must be readable, and PromQL must be PromQL.
+    Further than loading goes: Markdown runbooks must be readable, PromQL must be PromQL, and shell commands of plans
+    must be bash. Plans are judged by their system, so where that has faults they are not.
     """
+    from console.systems.rollout_plans import plan_faults
+
+    if path.name.endswith(PLAN):
+        try:
+            return plan_faults(path, load_system(path.expanduser().absolute().parent, environ=environ), environ=environ)
+        except BrokenFile as error:
+            return error.faults
     sheet = _sheet(path, environ)
     runbooks: Iterable[Path] = sorted(sheet.path.parent.glob("*.md"))
+    plans: set[Fault] = set()
     try:
-        runbooks = _system(sheet).runbooks
+        system = _system(sheet)
+        runbooks = system.runbooks
+        if not sheet.faults:
+            plans = {fault for plan in system.rollouts for fault in plan_faults(plan, system, environ=environ)}
     except BrokenFile as error:
         sheet.faults.extend(error.faults)
-    return tuple(sorted({*sheet.faults, *query_faults(sheet), *runbook_faults(runbooks)}))
+    return tuple(sorted({*sheet.faults, *plans, *query_faults(sheet), *runbook_faults(runbooks)}))
 
 
 def _sheet(path: Path, environ: Mapping[str, str] | None) -> Sheet:
     path = path.expanduser().absolute()
-    return Sheet(path / "system.yaml" if path.is_dir() else path, os.environ if environ is None else environ)
+    return Sheet(path / FILE if path.is_dir() else path, os.environ if environ is None else environ)
 
 
 def _system(sheet: Sheet) -> System:
@@ -86,7 +101,30 @@ def _system(sheet: Sheet) -> System:
         bypass=_bypass(top, name, state),
         runbooks=tuple(sorted(runbooks)),
         state=state,
+        pace=_pace(top, environments),
+        rollouts=plan_files(top.sheet.path.parent),
     )
+
+
+def _pace(top: Table, environments: tuple[Environment, ...]) -> Pace | None:
+    """How fast rollouts run; nowhere but in practice worlds."""
+    table = top.table("pace", ("speed", "since"))
+    if table is None:
+        return None
+    real = [environment.name for environment in environments if environment.tone is not Tone.SANDBOX]
+    if real:
+        wrong = f"`pace` is for practice worlds, and environment `{real[0]}` is none"
+        top.fault("pace", wrong, "remove it; time is not hurried where something real runs")
+    text = table.text("speed", "1440")
+    speed = SLOWEST
+    if text and not (re.fullmatch(r"\d{1,9}(\.\d+)?", text) and SLOWEST <= float(text) <= FASTEST):
+        table.fault("speed", f"`speed` of {table.where} is `{text}`", "write a number from 1 to 1000000")
+    elif text:
+        speed = float(text)
+    if "since" not in table:
+        table.missing("since", MOMENT_EXAMPLE)
+    since = moment_of(table, "since", None)
+    return Pace(speed, since) if since is not None else None
 
 
 def _runbook_folder(top: Table) -> Path:

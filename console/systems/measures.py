@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from console.systems.sheet import Table
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 SEVERITIES = {severity.name: severity for severity in Severity}
+VERSION = re.compile(r"\$VERSION\b|\$\{VERSION\}")
 AGGREGATES = ("sum", "avg", "min", "max")
 COUNT = Unit("count", Dimension.COUNT, 1.0)
 
@@ -73,6 +75,20 @@ def read_alerts(
             continue
         rules.append(AlertRule(name, _title(table, name), severity, condition, action, runbook, table.line("when")))
     return tuple(rules)
+
+
+def with_version(metrics: Iterable[Metric], version: str) -> tuple[Metric, ...]:
+    """The metrics with `$VERSION` of their PromQL replaced by the version that is released."""
+    return tuple(
+        replace(metric, query=versioned(metric.query, version)) if metric.source is MetricSource.PROMQL else metric
+        for metric in metrics
+    )
+
+
+def versioned(query: str, version: str) -> str:
+    """A query with `$VERSION` replaced; it stands in a PromQL string, so quotes and backslashes are escaped."""
+    literal = re.sub(r'([\\"\'])', r"\\\1", version)
+    return VERSION.sub(lambda _: literal, query)
 
 
 def _told(error: ConditionError) -> tuple[str, str]:

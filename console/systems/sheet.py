@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -13,11 +14,11 @@ from urllib.parse import urlsplit
 from console.core.system import Secret
 from console.core.units import UnitError, parse_duration
 from console.systems.faults import BrokenFile, Fault, did_you_mean
+from console.systems.yaml_text import compose, read_text
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
-LARGEST = 1_000_000
 SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SETTING = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-([^}]*)\}")
 URL_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
@@ -27,13 +28,31 @@ E = TypeVar("E", bound=Enum)
 
 
 class Sheet:
-    """One file being read. environ: where `${NAME:-text}` looks first. queries: every PromQL in it, with its line."""
+    """One file being read. environ: where `${NAME:-text}` looks first. text: what is read instead of the file; after
+    `root` what was read. begins: what such a file begins with, for an empty one.
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+    queries, commands: every PromQL and every shell command in it, with the line of its first line. settings: every
+    setting that was looked up, with what the environment said, empty where it said nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        text: str | None = None,
+        begins: str = "`name:` and `environments:`",
+        *,
+        journalled: bool = False,
+    ) -> None:
         self.path = path
         self.environ = environ
+        self.text = text
+        self.begins = begins
+        self.journalled = journalled
         self.faults: list[Fault] = []
         self.queries: list[tuple[int, str]] = []
+        self.commands: list[tuple[int, str]] = []
+        self.settings: dict[str, str] = {}
 
     def fault(self, line: int, wrong: str, right: str) -> None:
         """Note a fault and go on reading."""
@@ -41,49 +60,18 @@ class Sheet:
 
     def root(self) -> Node:
         """The file's top node. Raises BrokenFile where it cannot be read as YAML at all."""
-        text = self._text()
-        node = self._compose(text)
+        if self.text is None:
+            self.text = read_text(self.path)
+        node = compose(self.path, self.text)
         if node is None:
-            raise BrokenFile([Fault(self.path, 1, "the file is empty", "begin with `name:` and `environments:`")])
+            raise BrokenFile([Fault(self.path, 1, "the file is empty", f"begin with {self.begins}")])
         self._scan(node)
         return node
 
-    def _text(self) -> str:
-        try:
-            if self.path.stat().st_size > LARGEST:
-                raise BrokenFile([Fault(self.path, 1, "the file is larger than 1 MB", "a system.yaml is a few KB")])
-            raw = self.path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise BrokenFile([Fault(self.path, 1, f"the file cannot be read: {reason}", "check its path")]) from None
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            wrong = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-            raise BrokenFile([Fault(self.path, line, wrong, "save the file as UTF-8")]) from None
-        for number, row in enumerate(text.split("\n"), 1):
-            if found := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", row):
-                wrong = f"control character 0x{ord(found[0]):02x} is not allowed"
-                raise BrokenFile([Fault(self.path, number, wrong, "remove it")])
-        return text
-
-    def _compose(self, text: str) -> Node | None:
-        import yaml
-
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        try:
-            node: Node | None = yaml.compose(text, Loader=loader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else 1
-            rows = text.split("\n")
-            row = rows[line - 1] if line <= len(rows) else ""
-            seen = row[mark.column : mark.column + 1] if mark else ""
-            raise BrokenFile([Fault(self.path, line, *_syntax(error.problem or "", row, seen))]) from None
-        except (yaml.YAMLError, RecursionError, ValueError):
-            raise BrokenFile([Fault(self.path, 1, "the file is not YAML", "see runbooks/README.md")]) from None
-        return node
+    def setting(self, name: str, default: str) -> str:
+        """What `${name:-default}` stands for; noted in `settings`."""
+        self.settings[name] = self.environ.get(name, "")
+        return self.settings[name] or default
 
     def _scan(self, root: Node) -> None:
         """Passwords in URLs and tags of one's own, wherever they stand; aliases are looked at once."""
@@ -107,21 +95,13 @@ class Sheet:
                 waiting.extend(part for pair in node.value for part in pair)
 
 
-def _syntax(problem: str, row: str, seen: str) -> tuple[str, str]:
-    """A YAML error as what is wrong and what would be right; never quotes more of the file than one character."""
-    if seen == "\t" or row.lstrip(" ").startswith("\t"):
-        return "a tab is used for indentation", "indent with spaces"
-    if "cannot start any token" in problem and seen:
-        return f"a value cannot begin with `{seen}`", 'write it in quotes, as in `unit: "%"`'
-    if "mapping values are not allowed" in problem:
-        return "a second `: ` on one line", "put the value in quotes, or check the indentation"
-    if "undefined alias" in problem:
-        return "an alias (`*name`) has no anchor", "put the value in quotes, or add `&name` above"
-    if "expected a single document" in problem or "another document" in problem:
-        return "a second document begins", "one file describes one system; remove the `---`"
-    if "quoted scalar" in problem or "end of stream" in problem:
-        return "a quoted value is not closed", "close the quotes"
-    return f"not YAML: {problem}", "check indentation, colons and quotes here and in the line above"
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a list: `text`, or where it is empty a `table`."""
+
+    line: int
+    text: str
+    table: Table | None
 
 
 class Table:
@@ -177,6 +157,15 @@ class Table:
         """The line of a key; the table's own where it is missing."""
         return self._lines.get(key, self.at)
 
+    def value_line(self, key: str) -> int:
+        """The line on which the text of a value begins; that of a block begins below its `|`."""
+        from yaml.nodes import ScalarNode
+
+        node = self._nodes.get(key)
+        if not isinstance(node, ScalarNode):
+            return self.line(key)
+        return int(node.start_mark.line) + (2 if node.style in ("|", ">") else 1)
+
     def fault(self, key: str, wrong: str, right: str) -> None:
         """Note a fault at a key."""
         self.sheet.fault(self.line(key), wrong, right)
@@ -216,7 +205,13 @@ class Table:
         if found := SECRET.search(text):
             wrong = f"`{key}` of {self.where} refers to ${{{found[1]}}} as a secret, and it is not one"
             self.fault(key, wrong, f"write `${{{found[1]}:-what holds where the variable is not set}}`")
-        return SETTING.sub(lambda found: self.sheet.environ.get(found[1]) or found[2], text)
+        for name, _default in SETTING.findall(text) if self.sheet.journalled else ():
+            if SOUNDS_SECRET.search(name) or URL_WITH_PASSWORD.search(self.sheet.environ.get(name, "")):
+                wrong = (
+                    f"`{key}` of {self.where} takes ${{{name}}}, which is a secret, and plans are journalled"
+                )
+                self.fault(key, wrong, "take it out; a shell command may read it from its environment")
+        return SETTING.sub(lambda found: self.sheet.setting(found[1], found[2]), text)
 
     def reference(self, key: str, example: str) -> str | Secret | None:
         """A literal, or the Secret that `${NAME}` refers to."""
@@ -314,8 +309,14 @@ class Table:
             self.fault(key, f"`{key}` of {self.where}: there is no home folder for `{text}`", "write the whole path")
             return Path("/")
 
-    def table(self, key: str, known: Sequence[str]) -> Table | None:
-        """The mapping under a key; None where the key is missing."""
+    def is_single(self, key: str) -> bool:
+        """Whether a key is there with a single value, and not with a table or a list."""
+        from yaml.nodes import ScalarNode
+
+        return isinstance(self._nodes.get(key), ScalarNode)
+
+    def table(self, key: str, known: Sequence[str] | None) -> Table | None:
+        """The mapping under a key; None where the key is missing. known: None where any key may be in it."""
         node = self._nodes.get(key)
         if node is None:
             return None
@@ -348,7 +349,28 @@ class Table:
             if isinstance(node, ScalarNode) and not _is_empty(node):
                 found.append((str(node.value).strip(), line))
             else:
-                self.sheet.fault(line, f"an entry of `{key}` of {self.where} is not a text", "write `- text`")
+                self.sheet.fault(
+                    line,
+                    f"an entry of `{key}` of {self.where} is not a text",
+                    "write `- text`, in quotes where it has `: `",
+                )
+        return found
+
+    def entries(self, key: str, what: str, known: Sequence[str]) -> list[Entry]:
+        """The list under a key, whose entries are texts or tables; settings are filled in."""
+        from yaml.nodes import MappingNode, ScalarNode
+
+        found: list[Entry] = []
+        for node in self._list(key):
+            line = node.start_mark.line + 1
+            if isinstance(node, MappingNode):
+                found.append(Entry(line, "", Table(self.sheet, node, what, line, known)))
+            elif isinstance(node, ScalarNode) and node.value.strip() and not _is_empty(node):
+                found.append(Entry(line, self.expand(key, str(node.value).strip()), None))
+            else:
+                keys = ", ".join(f"`{name}`" for name in known)
+                wrong = f"an entry of `{key}` of {self.where} is neither a text nor a table"
+                self.sheet.fault(line, wrong, f"write `- text`, or the keys {keys}")
         return found
 
     def _list(self, key: str) -> list[Node]:

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from console.systems import environments, loader, measures
+from console.core.rollouts.plan import Rolling, RolloutPlan
+from console.core.system import System
+from console.systems import environments, loader, measures, rollout_phases, rollout_plans, rollout_rules
+from console.systems import rollout_strategies as strategies
 from console.systems.catalog import shipped_folder
-from console.systems.loader import load_system
+from console.systems.loader import check, load_system
+from console.systems.rollout_plans import load_plan
+
+PLAN = "# release.rollout.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +23,52 @@ def readme() -> str:
     return (shipped_folder() / "README.md").read_text()
 
 
-def test_the_examples_load_as_one_system(readme: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 4
+@pytest.fixture(scope="module")
+def blocks(readme: str) -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+
+
+def documented(blocks: list[str], folder: Path) -> System:
+    """The examples of a system.yaml as one system."""
+    parts = [block for block in blocks if not block.startswith(PLAN)]
+    assert len(parts) >= 4
     # The alert and the checks of the conditions need what other examples describe.
-    text = "name: example\n" + "".join(blocks).replace("block_rate > 30% for 5m", "p99_latency > 200ms for 5m")
-    (tmp_path / "system.yaml").write_text(text)
-    (tmp_path / "high-block-rate.md").write_text("# High block rate\n")
-    system = load_system(tmp_path, environ={})
+    text = "name: example\n" + "".join(parts).replace("block_rate > 30% for 5m", "p99_latency > 200ms for 5m")
+    (folder / "system.yaml").write_text(text)
+    (folder / "high-block-rate.md").write_text("# High block rate\n")
+    return load_system(folder, environ={})
+
+
+def documented_plan(blocks: list[str], folder: Path) -> RolloutPlan:
+    [text] = [block for block in blocks if block.startswith(PLAN)]
+    (folder / "release.rollout.yaml").write_text(text)
+    return load_plan(folder / "release.rollout.yaml", documented(blocks, folder), environ={})
+
+
+def test_the_examples_load_as_one_system(blocks: list[str], tmp_path: Path) -> None:
+    system = documented(blocks, tmp_path)
     assert system.environments and system.metrics and system.alerts and system.sessions and system.bypass
+
+
+def test_the_example_of_a_plan_loads_and_has_no_fault(blocks: list[str], tmp_path: Path) -> None:
+    plan = documented_plan(blocks, tmp_path)
+    assert [phase.name for phase in plan.phases] == ["preflight", "staging-canary", "production"]
+    assert plan.phases[2].strategy == Rolling("hak-gal", "hak-gal")
+    assert check(tmp_path, environ={}) == ()
+
+
+def test_the_example_of_a_plan_uses_every_key(blocks: list[str]) -> None:
+    [text] = [block for block in blocks if block.startswith(PLAN)]
+    keys = set(re.findall(r"(\w+):", text))
+    wanted = {*rollout_plans.PLAN_KEYS, *rollout_phases.PHASE_KEYS, *rollout_phases.NEED_KEYS, *rollout_rules.RULE_KEYS}
+    assert wanted | set(rollout_rules.CHECK_KEYS) <= keys
 
 
 def test_every_key_and_every_redis_field_is_described(readme: str) -> None:
     words = set(re.findall(r"\w+", readme))
     assert {*loader.KEYS, *environments.KEYS, *measures.REDIS_FIELDS} <= words
+    assert {*strategies.STRATEGY_KEYS} <= set(re.findall(r"[\w-]+", readme))
+    assert {key for keys in strategies.STRATEGY_KEYS.values() for key in keys} | {*strategies.FLAG_KEYS} <= words
 
 
 @pytest.mark.parametrize(

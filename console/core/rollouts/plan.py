@@ -294,7 +294,9 @@ class RolloutPlan:
     version: what is released, or None for the environment's target. roles: who may sign. manual: when a person rolls
     back. success: what success is, for people. then: steps after the traffic is back, in order. measured: the metric
     that measures the new version's share. tolerance: how long an outage may last before the soak begins anew; grace:
-    what must be observed after one before a phase may be left.
+    what must be observed after one before a phase may be left. settings: every `${NAME:-text}` of it with what the
+    environment said, empty where it said nothing; read again with them, the text gives the same plan. Commands are to
+    find those that are not empty in their environment.
     """
 
     name: str
@@ -313,6 +315,7 @@ class RolloutPlan:
     grace: timedelta = GRACE
     text: str = field(default="", repr=False)
     digest: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
     def index(self, name: str) -> int | None:
         """The place of the phase of that name, from 0."""
