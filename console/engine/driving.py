@@ -15,8 +15,10 @@ from console.core.rollouts.state import Judged, Rollout
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work on the world that takes a while. what: `apply`, `settings`, `roll back` or `release` (unfreeze what is
-    frozen). settings: the environment variables that hold when it is done. index: of timed settings.
+    """Work on the world that takes a while.
+
+    what: `apply`, `settings`, `roll back`, `release` (unfreeze what is frozen, for the rollout is aborted) or `finish` (the
+    same, for it is completed). settings: the environment variables that hold when it is done. index: of timed settings.
     """
 
     what: str
@@ -42,14 +44,23 @@ class Progress:
     good: tuple[str, Mapping[str, Any]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A gap of which everything is told that ever will be. good, bad: stretches of it; the rest stays unknown."""
+
+    gap: Gap
+    good: tuple[Gap, ...] = ()
+    bad: tuple[Gap, ...] = ()
+
+
 class World(Protocol):
     """The world of one rollout, as its driver sees it. Nothing blocks for longer than a tick."""
 
     def judge(self, rollout: Rollout, phase: Phase, now: datetime) -> Judged:
         """The verdicts of the phase's rules now, judged from when the attempt was confirmed, and what is unmet."""
 
-    def fill(self, rollout: Rollout, phase: Phase, gaps: Sequence[Gap]) -> Sequence[tuple[Gap, tuple[Gap, ...]]]:
-        """For each gap whose every second can be told now, from range queries: the stretches in it that were good."""
+    def fill(self, rollout: Rollout, phase: Phase, gaps: Sequence[Gap]) -> Sequence[Filled]:
+        """What range queries tell of gaps by now; a gap that is still being asked for is left out."""
 
     def begin(self, job: Job, rollout: Rollout) -> None:
         """Begin a job; one at a time."""

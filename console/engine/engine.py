@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.core.evaluation import Evaluation
 from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
+from console.core.rollouts.plan import RolloutPlan
 from console.core.runbook import Block, Runbook
 from console.core.system import Environment, System
-from console.engine.acting import Hands
-from console.engine.assembly import Once, to_cluster
+from console.core.terms import Condition
+from console.engine.acting import Hands, whoami
+from console.engine.assembly import Once, Sources, to_cluster
 from console.engine.books import Books
+from console.engine.emergency import Emergency
 from console.engine.loop import Loop
 from console.engine.operations import Operations
 from console.engine.practice import switch_fault
+from console.engine.rollouts import Rollouts
+from console.journal.journal import JournalError
 from console.sources.base import SourceError
 from console.systems.kubernetes_credentials import names_login
+from console.systems.measures import with_version
 
 if TYPE_CHECKING:
+    from console.sources.prometheus import PrometheusSource
     from console.systems.kubernetes_connection import KubernetesApi
 
 INTERVAL = timedelta(seconds=2)
@@ -40,7 +50,8 @@ class Engine:
     """Operates one environment of one system; screens and commands see it as a Desk.
 
     folder: where the journal and the samples are kept. environ: where secrets are looked up. interval: between ticks.
-    Nothing is opened or asked before `start`.
+    conditions: what will be judged besides the system's rules. version: what `$VERSION` in queries stands for, by
+    default the environment's target. Nothing is opened or asked before `start`.
     """
 
     def __init__(
@@ -53,13 +64,29 @@ class Engine:
         clock: Callable[[], datetime] = utc_now,
         environ: Mapping[str, str] | None = None,
         interval: timedelta = INTERVAL,
+        conditions: Sequence[Condition] = (),
+        version: str | None = None,
     ) -> None:
+        environ = os.environ if environ is None else environ
+        system = replace(system, metrics=with_version(system.metrics, version or environment.target or ""))
         self.system = system
         self.environment = environment
         self._listeners: list[Callable[[Picture], None]] = []
         self._log_listeners: list[Callable[[int], None]] = []
+        self._environ = environ
+        self._clock = clock
         self._books = Books(folder, system, environment, clock=clock)
         self._operations = Operations(clock=clock, changed=self._changed)
+        actor, host = whoami()
+        self._rollouts = Rollouts(
+            system,
+            self._books,
+            folder=folder,
+            person=f"{actor}@{host}",
+            clock=clock,
+            environ=environ,
+            read_only=read_only,
+        )
         self._loop = Loop(
             system,
             environment,
@@ -71,6 +98,8 @@ class Engine:
             read_only=read_only,
             publish=self._publish,
             logged=self._logged,
+            conditions=conditions,
+            rollouts=self._rollouts,
         )
         self._hands = Hands(
             system,
@@ -129,6 +158,7 @@ class Engine:
         """
         self._operations.end("run-block", LAST_WORDS)
         self._loop.stop()
+        self._rollouts.close()
         self._books.close(reason)
 
     def observe(self, within: timedelta, until: Callable[[Picture], bool] | None = None) -> Picture:
@@ -163,13 +193,99 @@ class Engine:
         logs = self._loop.sources.logs
         return ((), 0) if logs is None else logs.lines(after, most)
 
+    @property
+    def sources(self) -> Sources:
+        """The environment's sources; none before the start."""
+        return self._loop.sources
+
+    @property
+    def history(self) -> PrometheusSource | None:
+        """Where the past of metrics can be asked for; None without a Prometheus."""
+        from console.sources.prometheus import PrometheusSource
+
+        metrics = self._loop.sources.metrics
+        return metrics if isinstance(metrics, PrometheusSource) else None
+
+    def judge(
+        self,
+        conditions: Iterable[Condition],
+        began: datetime | None,
+        *,
+        speed: float = 1.0,
+    ) -> dict[str, Evaluation]:
+        """The verdict of each condition by its text; see Loop.judge."""
+        return self._loop.judge(conditions, began, speed=speed)
+
     def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
-        """What a rollback would do now. Raises Refused."""
+        """What a rollback would do now; of the rollout under way here, unless a revision is asked for. Raises Refused."""
+        if revision is None and workload is None and (plan := self._emergency.plan(self.picture)) is not None:
+            return plan
         return self._hands.plan_rollback(self.picture, revision, workload)
 
     def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:
         """Begin a rollback. Raises Refused."""
-        return self._hands.roll_back(plan, typed)
+        return self._emergency.roll_back(plan, typed) if plan.rollout else self._hands.roll_back(plan, typed)
+
+    def rollout_plans(self) -> tuple[RolloutPlan, ...]:
+        """The system's plans. Raises Refused."""
+        return self._rollouts.plans()
+
+    def foresee_start(self, plan: str, phase: str | None = None) -> tuple[str, ...]:
+        """What starting a plan would do. Raises Refused."""
+        return self._rollouts.foresee_start(plan, phase)
+
+    def start_rollout(self, plan: str, typed: str, *, phase: str | None = None, version: str | None = None) -> str:
+        """Start a plan. Raises Refused."""
+        return self._steered(lambda: self._rollouts.start(plan, typed, phase=phase, version=version))
+
+    def promote(self, typed: str, reason: str = "") -> str:
+        """Ask for the next phase. Raises Refused."""
+        return self._steered(lambda: self._rollouts.promote(typed, reason))
+
+    def hold(self, reason: str) -> str:
+        """Hold. Raises Refused."""
+        return self._steered(lambda: self._rollouts.hold(reason))
+
+    def resume(self) -> str:
+        """End a hold. Raises Refused."""
+        return self._steered(self._rollouts.resume)
+
+    def abort(self, typed: str, reason: str) -> str:
+        """End the rollout. Raises Refused."""
+        return self._steered(lambda: self._rollouts.abort(typed, reason))
+
+    def retry(self, phase: str, typed: str) -> str:
+        """Try again from a phase. Raises Refused."""
+        return self._steered(lambda: self._rollouts.retry(phase, typed))
+
+    def tick(self, item: int, done: bool, note: str) -> str:
+        """Tick a checklist item. Raises Refused."""
+        return self._steered(lambda: self._rollouts.tick(item, done, note))
+
+    def sign(self, role: str, decision: str, note: str, typed: str) -> str:
+        """Sign for a role. Raises Refused."""
+        return self._steered(lambda: self._rollouts.sign(role, decision, note, typed))
+
+    def look(self, note: str) -> str:
+        """Write down that a person looked. Raises Refused."""
+        return self._steered(lambda: self._rollouts.look(note))
+
+    def start_watcher(self) -> str:
+        """Start a watcher where nobody drives. Raises Refused."""
+        return self._steered(self._rollouts.start_watcher)
+
+    def take_over(self, typed: str) -> str:
+        """Have a watcher of this machine drive. Raises Refused."""
+        return self._steered(lambda: self._rollouts.take_over(typed))
+
+    def _steered(self, ask: Callable[[], str]) -> str:
+        """Ask, and show at once what came of it."""
+        try:
+            return ask()
+        except JournalError as error:
+            raise Refused(str(error)) from error
+        finally:
+            self._changed()
 
     def plan_bypass(self) -> BypassPlan:
         """What a grant would do. Raises Refused."""
@@ -209,6 +325,18 @@ class Engine:
             raise Refused(str(error)) from error
         if self._loop.sources.faults is not None:
             self._loop.sources.faults.refresh()
+
+    @property
+    def _emergency(self) -> Emergency:
+        """The rollback of a rollout, done in this process."""
+        return Emergency(
+            self._rollouts,
+            self.environment,
+            self._operations,
+            sources=lambda: self._loop.sources,
+            environ=self._environ,
+            clock=self._clock,
+        )
 
     def _changed(self) -> None:
         self._loop.dirty.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,19 @@ from console.core.alerts import fold
 from console.core.deployed import deployed
 from console.core.picture import Alerts, Deployed, Picture, SourceHealth, Trend
 from console.core.readings import Reading
+from console.core.rollouts.quick import quickened
 from console.core.system import AlertRule, Environment, Metric, MetricSource, System
+from console.core.terms import Condition
 from console.core.trends import trend
 from console.core.units import Dimension, Unit
-from console.core.verdicts import Evaluation, Series, evaluate
+from console.core.verdicts import Evaluation, Series, Verdict, evaluate
 from console.engine import warming
 from console.engine.assembly import Once, Sources, assemble
 from console.engine.books import Books
 from console.engine.folding import checks_health, metric_value, redis_word, source_health
 from console.engine.operations import Operations
 from console.engine.recovery import Recovery
+from console.engine.rollouts import Rollouts
 from console.engine.sampling import Readings, sample
 from console.engine.watchfulness import Watchfulness
 from console.engine.windows import MEMORY, SESSIONS, Windows
@@ -43,6 +46,8 @@ class Loop:
 
     cluster: the connection to the cluster, where it was opened before the start.
     publish: called with every new picture, from the loop's thread. logged: called with the newest log line's number.
+    conditions: those that will be judged besides the system's rules, so that their windows are kept. rollouts: what is
+    known of rollouts, for the picture.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class Loop:
         read_only: bool,
         publish: Callable[[Picture], None],
         logged: Callable[[int], None],
+        conditions: Sequence[Condition] = (),
+        rollouts: Rollouts | None = None,
     ) -> None:
         self.sources = Sources()
         self.cluster: Once[KubernetesApi] | None = None
@@ -76,6 +83,9 @@ class Loop:
         self._alerts = Alerts()
         self._metrics = {metric.name: metric for metric in (*checks_of(environment), *system.metrics, MEMORY, SESSIONS)}
         self._rules = rules_of(system, environment)
+        self._conditions = tuple(conditions)
+        self._reaches: dict[str, timedelta] = {}
+        self._rollouts = rollouts
         self._windows = Windows({}, None, clock())
         self._watchfulness = Watchfulness(system, environment, books, clock=clock)
         self._recovery = Recovery(books, environment.name)
@@ -108,10 +118,10 @@ class Loop:
     def _spans(self) -> dict[str, timedelta]:
         """How far back each metric's samples are wanted: the longest window of a rule on it, at least the trend's."""
         spans = dict.fromkeys(self._metrics, TREND)
-        for rule in self._rules:
-            condition = rule.condition
-            for name in (condition.metric, condition.floor.metric if condition.floor else condition.metric):
-                spans[name] = max(spans[name], condition.window + self._metrics[name].step * 2)
+        for condition in (*(rule.condition for rule in self._rules), *self._conditions):
+            for name in condition.metrics:
+                if name in spans:
+                    spans[name] = max(spans[name], condition.window + self._metrics[name].step * 2)
         return spans
 
     def _run(self) -> None:
@@ -209,6 +219,47 @@ class Loop:
         units = {name: metric.unit for name, metric in self._metrics.items()}
         self._alerts = fold(self._rules, evaluations, units, self._alerts, now)
 
+    def judge(
+        self,
+        conditions: Iterable[Condition],
+        began: datetime | None,
+        at: datetime | None = None,
+        *,
+        speed: float = 1.0,
+    ) -> dict[str, Evaluation]:
+        """The verdict of each condition by its text. began: samples from before it do not count, None for all of them;
+        what the metric's query reads back does not count either. at: judged as of then, by default now. speed: of a
+        practice world, by which spans are shortened.
+        """
+        now = at or self._clock()
+        told: dict[str, Evaluation] = {}
+        for condition in conditions:
+            unknown = [name for name in condition.metrics if name not in self._metrics]
+            if unknown:
+                detail = f"{', '.join(unknown)} is not measured in {self._environment.name}"
+                told[condition.text] = Evaluation(Verdict.ERROR, detail=detail)
+                continue
+            told[condition.text] = evaluate(
+                quickened(condition, speed, self._metrics[condition.metric].step),
+                self._series(condition.metric),
+                now,
+                began=began,
+                longest_range=self._reach(condition.metric) / speed if began is not None else timedelta(0),
+                floor=self._series(condition.floor.metric) if condition.floor else None,
+            )
+        return told
+
+    def _reach(self, name: str) -> timedelta:
+        """How far back the query of a metric reads."""
+        metric = self._metrics[name]
+        if metric.source is not MetricSource.PROMQL:
+            return timedelta(hours=1) if metric.source is MetricSource.LOG else timedelta(0)
+        if name not in self._reaches:
+            from console.sources.promql import longest_range
+
+            self._reaches[name] = longest_range(metric.query)
+        return self._reaches[name]
+
     def _all_answered(self) -> bool:
         """Whether every source has answered or failed once; before that, "no data" would be a false alarm."""
         return all(
@@ -274,6 +325,13 @@ class Loop:
                 *self._recovery.said,
             ),
         )
+        if self._rollouts is not None:
+            picture = replace(
+                picture,
+                rollout=self._rollouts.view(),
+                rollout_plans=self._rollouts.names,
+                rollout_error=self._rollouts.error,
+            )
         self.picture = picture
         self._watchfulness.look(picture)
         self._recovery.look(picture)

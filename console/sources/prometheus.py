@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from console.core.readings import Reading
@@ -108,6 +108,35 @@ class PrometheusSource:
             began = time.monotonic()
             api.value("vector(1)", self._clock())
             return PrometheusCheck(version, time.monotonic() - began)
+        finally:
+            api.close()
+
+    def history(self, name: str, start: datetime, end: datetime) -> Series:
+        """A metric's samples from `start` to `end`, both included, asked for now in the calling thread.
+
+        On the metric's grid; `end` of the series is the newest point that was answered. Raises SourceError, KeyError.
+        """
+        from console.sources.prometheus_api import QueryRefused
+
+        metric = next((asked.window.metric for asked in self._asked if asked.window.metric.name == name), None)
+        if metric is None:
+            raise KeyError(name)
+        # A connection of its own: the source's belongs to the source's thread.
+        api = self._connect()
+        try:
+            window = SampleWindow(metric, end - start + metric.step)
+            newest, first = window.newest_point(to_ms(end)), window.newest_point(to_ms(start))
+            while first <= newest:
+                last = min(newest, first + (_MOST_POINTS - 1) * window.step)
+                answer = api.range(metric.query, first / 1000, last / 1000, window.step / 1000)
+                note = "; ".join(answer.warnings)
+                window.replace(first, last, _by_point(metric, answer), note)
+                if note:
+                    raise SourceError(f"prometheus {api.host}: {note}")
+                first = last + window.step
+            return window.series()
+        except (QueryRefused, SeveralSeries) as error:
+            raise SourceError(f"{name}: {error}") from error
         finally:
             api.close()
 
