@@ -217,7 +217,7 @@ class Engine:
         return self._loop.judge(conditions, began, speed=speed)
 
     def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
-        """What a rollback would do now; of the rollout under way here, unless a revision is asked for. Raises Refused."""
+        """What a rollback would do; of the rollout under way here, unless a revision is asked for. Raises Refused."""
         if revision is None and workload is None and (plan := self._emergency.plan(self.picture)) is not None:
             return plan
         return self._hands.plan_rollback(self.picture, revision, workload)

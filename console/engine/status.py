@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from console.core.rollouts.showing import judged_body, judged_from
+from console.core.rollouts import showing
 from console.core.rollouts.soak import Soak
 from console.core.rollouts.state import Judged, Rollout
 from console.journal.events import canonical_body, read_time, time_text
@@ -55,7 +55,7 @@ def driven_body(rollout: Rollout, judged: Judged, taken_at: datetime) -> dict[st
         "rollout": rollout.id,
         "phase": rollout.phase,
         "attempt": attempt.number if attempt else 0,
-        "judged": judged_body(judged),
+        "judged": showing.judged_body(judged),
         "soak": attempt.soak.as_body() if attempt else None,
     }
 
@@ -69,7 +69,7 @@ def read_status(folder: Path) -> DriverStatus | None:
             str(body["rollout"]),
             int(body["phase"]),
             int(body["attempt"]),
-            judged_from(body["judged"]),
+            showing.judged_from(body["judged"]),
             Soak.from_body(body["soak"]) if body["soak"] else None,
         )
     except (OSError, ValueError, KeyError, TypeError):

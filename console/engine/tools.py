@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.actions.strategies.base import Say
-from console.actions.strategies.command import Ran
 from console.core.operations import ActionFailed
 from console.core.system import Environment, System
 from console.engine.assembly import Sources
 from console.systems.secrets import secret_values
 
 if TYPE_CHECKING:
+    from console.actions.strategies.command import Ran
     from redis import Redis
 
     from console.systems.kubernetes_connection import KubernetesApi
@@ -61,6 +61,7 @@ class Tools:
         self, command: str, values: Mapping[str, str], timeout: timedelta, say: Say, stopped: threading.Event
     ) -> Ran:
         """Run a shell command of a plan, with what runbook blocks see and `values` besides; secrets are blotted out."""
+        from console.actions.strategies.command import Ran
         from console.walkthrough.run import block_environment, run_block
 
         lines: list[str] = []
