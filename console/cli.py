@@ -17,6 +17,8 @@ from console.commands.wishes import USAGE, Unclear, add_choice, add_read_only
 
 COMMANDS = {
     "status": "print what the console sees, once",
+    "rollout": "start, see and steer a phased rollout",
+    "watch": "drive rollouts without a screen; in the background, or as a systemd unit",
     "rollback": "return a deployment to the version recorded good, or to a revision",
     "bypass": "grant, revoke or show the emergency bypass",
     "doctor": "check connections, permissions, folders, and that environments share no Redis",

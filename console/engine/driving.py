@@ -18,7 +18,8 @@ class Job:
     """Work on the world that takes a while.
 
     what: `apply`, `settings`, `roll back`, `release` (unfreeze what is frozen, for the rollout is aborted) or `finish`
-    (the same, for it is completed). settings: the environment variables that hold when it is done. index: of timed settings.
+    (the same, for it is completed). settings: the environment variables that hold when it is done.
+    index: of timed ones.
     """
 
     what: str

@@ -16,6 +16,7 @@ from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
 from console.core.rollouts.plan import RolloutPlan
+from console.core.rollouts.view import RolloutView
 from console.core.runbook import Block, Runbook
 from console.core.system import Environment, System
 from console.core.terms import Condition
@@ -147,6 +148,25 @@ class Engine:
 
             cluster = Once(refuse)
         self._loop.cluster = cluster
+
+    @property
+    def rollout(self) -> RolloutView | None:
+        """The newest rollout as it stands, read now; None where there is none, or it cannot be read."""
+        return self._rollouts.view()
+
+    @property
+    def rollout_names(self) -> tuple[str, ...]:
+        """The names of the plans that could be started."""
+        return self._rollouts.names
+
+    @property
+    def rollout_error(self) -> str:
+        """Why the rollout could not be read, else empty."""
+        return self._rollouts.error
+
+    def open_books(self) -> None:
+        """Open the journal without observing anything, for a command that only writes or reads it."""
+        self._books.open()
 
     def start(self) -> None:
         """Begin to observe; returns at once."""

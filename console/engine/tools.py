@@ -16,9 +16,9 @@ from console.engine.assembly import Sources
 from console.systems.secrets import secret_values
 
 if TYPE_CHECKING:
-    from console.actions.strategies.command import Ran
     from redis import Redis
 
+    from console.actions.strategies.command import Ran
     from console.systems.kubernetes_connection import KubernetesApi
 
 
