@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 # Textual reads these when it is imported: nothing is animated, and over SSH a frame is never sent more than 15 times a
 # second.
@@ -30,7 +30,8 @@ from console.core.states import Outcome
 from screens.base import Place
 from screens.dashboard import Dashboard
 from screens.delta import Shown
-from screens.leftovers import crash_sentence, write_screen
+from screens.errands import Errands
+from screens.leftovers import crash_sentence, left_behind, write_screen
 from screens.messages import LogsArrived, PictureChanged
 from screens.openers import OPENERS, opener
 from screens.terminal import ConsoleDriver, restore_now
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from console.core.picture import Alert, Picture
     from console.engine.desk import Desk
 
+Answer = TypeVar("Answer")
 SWITCH = "switch"
 LAST_RESORT = 6.0
 
@@ -98,6 +100,7 @@ class ConsoleApp(App[str]):
         self._leave: list[Callable[[], None]] = []
         self._stopping: threading.Thread | None = None
         self._warned = False
+        self._errands = Errands(self._from_thread)
         self._shown = Shown()
         textual_theme = TEXTUAL_THEMES[self.look.palette]
         self.register_theme(textual_theme)
@@ -230,6 +233,10 @@ class ConsoleApp(App[str]):
         else:
             opener(OPENERS["runbook"])(self, alert.runbook)
 
+    def ask(self, doing: str, call: Callable[[], Answer], answered: Callable[[Answer | None, str], None]) -> None:
+        """Call the desk as `Errands.ask` says; leaving warns meanwhile."""
+        self._errands.ask(doing, call, answered)
+
     def do_bypass_revoke(self) -> None:
         """End the open bypass; no dialog, for it makes the world safer."""
         try:
@@ -250,7 +257,7 @@ class ConsoleApp(App[str]):
     def do_quit(self) -> None:
         """Leave. What runs in this process is named first: leaving would cut it off."""
         if self._may_leave():
-            self.exit()
+            self.exit(message=left_behind(self._newest))
 
     async def action_quit(self) -> None:
         """The same for Textual's own key."""
@@ -358,12 +365,13 @@ class ConsoleApp(App[str]):
 
     def _may_leave(self) -> bool:
         operations = self.picture.operations if self.ready else ()
-        running = [entry for entry in operations if entry.outcome is Outcome.RUNNING]
+        running = [entry.title for entry in operations if entry.outcome is Outcome.RUNNING]
+        running += self._errands.under_way
         if not running or self._warned:
             return True
         self._warned = True
         self.set_timer(5.0, self._forget_warning)
-        self.say(f"the same key again leaves, though this still runs: {running[0].title}")
+        self.say(f"the same key again leaves, though this still runs: {running[0]}")
         return False
 
     def _forget_warning(self) -> None:
@@ -382,7 +390,7 @@ class ConsoleApp(App[str]):
         last = threading.Timer(LAST_RESORT, self._end_hard, [number])
         last.daemon = True
         last.start()
-        self.exit(return_code=128 + number)
+        self.exit(return_code=128 + number, message=left_behind(self._newest))
 
     def _end_hard(self, number: signal.Signals) -> None:
         restore_now(2)

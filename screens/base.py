@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from console.engine.desk import Desk
 
 Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 class Console(Protocol):
@@ -61,6 +62,12 @@ class Console(Protocol):
 
     def open_alert(self, alert: Alert | None) -> None:
         """Open the runbook of an alert."""
+
+    def ask(self, doing: str, call: Callable[[], Answer], answered: Callable[[Answer | None, str], None]) -> None:
+        """Call the desk in a thread that no screen owns; `answered` gets what it returned, or None and why it refused.
+
+        doing: what is being done, for whoever leaves meanwhile (`starting a watcher`); empty for what only reads.
+        """
 
 
 class Place:

@@ -19,6 +19,7 @@ from widgets.header import Clock, Header
 from widgets.log_view import HELD, BadFilter
 from widgets.logs import LogsPane
 from widgets.pane import ALONE, Edges, Pane
+from widgets.phases import under_way
 from widgets.prompt import Prompt
 from widgets.redis import RedisPane
 from widgets.rollout import RolloutPane
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 WIDE = 110
 ROOMY = 30
 TALL = 36
+FEW = 5
+"""Gates or criteria up to which the rollout's pane stays small on a tall terminal."""
 
 MOVES = (
     ("up down j k", "move in the pane; in the logs, moving up pauses"),
@@ -36,7 +39,7 @@ MOVES = (
     ("Home g End G", "oldest, newest; newest follows"),
     ("left right", "shift long log lines"),
     ("Tab", "next pane"),
-    ("Enter", "open what is marked: an alert's runbook, the pods, a match among its neighbours"),
+    ("Enter", "open what is marked: the rollout or the pods, an alert's runbook, a match among its neighbours"),
     ("Esc", "step back: the prompt, the match, the pause, the filter, the zoom"),
 )
 
@@ -120,6 +123,9 @@ class Dashboard(ConsoleScreen):
     def picture_changed(self, picture: Picture) -> None:
         """Hand every pane its slice."""
         now = self.console.now()
+        view = under_way(picture)
+        self.set_class(view is not None, "-rollout")
+        self.set_class(view is not None and max(len(view.gates), len(view.criteria)) > FEW, "-many")
         self.header.show(picture)
         self.clock.tick(now)
         for pane in self.panes.values():
@@ -337,7 +343,8 @@ class Dashboard(ConsoleScreen):
         if isinstance(pane, AlertsPane):
             self.console.open_alert(pane.marked)
         elif isinstance(pane, RolloutPane):
-            self.console.do("pods")
+            rollout = self.console.ready and self.console.picture.rollout is not None
+            self.console.do("rollout" if rollout else "pods")
         elif isinstance(pane, LogsPane) and pane.view.filter is not None and not pane.view.in_context:
             self.step_match(1)
         elif not self.zoomed:

@@ -1,4 +1,4 @@
-"""Files that a screen leaves in the state folder: what it showed, and what a bug of its own said."""
+"""What a screen leaves behind: files of what it showed and of a bug of its own, a line of what goes on without it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual.strip import Strip
+
+from widgets.words import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from console.core.picture import Picture
 
 
 def write_screen(system: str, strips: Iterable[Strip], now: datetime) -> Path:
@@ -27,6 +32,17 @@ def crash_sentence(system: str, now: datetime) -> str:
     except OSError as error:
         where = f"its traceback could not be written: {error}"
     return f"hakgal-console ended on a bug of its own ({said.strip().splitlines()[-1]}); {where}"
+
+
+def left_behind(picture: Picture | None) -> Text | None:
+    """Who drives the rollout that goes on when the screen is gone; a warning where nobody does; None without one."""
+    if picture is None or (view := picture.rollout) is None or view.state.over:
+        return None
+    name = f"{clean(view.plan)} of {clean(view.version)}"
+    if view.driver.alive and view.driver.who:
+        return Text(f"{name} goes on: {clean(view.driver.who)} drives it")
+    watch = f"hakgal-console watch {clean(picture.system)} --detach"
+    return Text(f"WARNING: nobody drives {name}, and nothing rolls back by itself: `{watch}` starts a watcher")
 
 
 def _write(system: str, name: str, text: str) -> Path:

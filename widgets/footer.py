@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from console.core.actions import Action
     from console.core.picture import Picture
 
+FIRST = LAST = 3
+
 _SIGNS = {
     "slash": "/",
     "colon": ":",
@@ -35,25 +37,29 @@ def key_sign(key: str) -> str:
 
 
 def keys_row(actions: Sequence[Action], keys: dict[str, str], picture: Picture | None, width: int) -> Row:
-    """Every key with its word; what cannot work now is dim. The last three (palette, help and the way out) always stay.
+    """Every key with its word; what cannot work now is dim. The first three, which are what the screen is for, go last
+    where there is no room, dim ones first; the last three (palette, help and the way out) always stay.
+
 
     keys: key by action id, where it differs from the action's own.
     """
     told: list[Row] = []
     dims: list[bool] = []
     for action in actions:
+        word = action.short if action.says is None else action.says(picture) if picture is not None else ""
+        if not word:
+            continue
         dim = picture is None or action.disabled_reason(picture) is not None
+        dim = dim or (action.fades is not None and picture is not None and action.fades(picture))
         key = key_sign(keys.get(action.id, action.key))
-        told.append(
-            row((f" {key}", Ink.STALE if dim else Ink.KEY), (f" {action.short}", Ink.STALE if dim else Ink.TEXT))
-        )
+        told.append(row((f" {key}", Ink.STALE if dim else Ink.KEY), (f" {word}", Ink.STALE if dim else Ink.TEXT)))
         dims.append(dim)
     used = sum(width_of(entry) for entry in told)
     if used + len(told) <= width:
         return tuple(part for entry in told for part in (*entry, (" ", Ink.TEXT)))
-    while len(told) > 3 and used > width:
-        middle = range(len(told) - 4, -1, -1)
-        at = next((index for index in middle if dims[index]), len(told) - 4) if len(told) > 5 else len(told) - 4
+    while len(told) > LAST and used > width:
+        middle = range(len(told) - LAST - 1, FIRST - 1, -1)
+        at = next((index for index in middle if dims[index]), len(told) - LAST - 1)
         used -= width_of(told.pop(at))
         dims.pop(at)
     return tuple(part for entry in told for part in entry)

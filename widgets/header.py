@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.core.states import SourceState
 from widgets.pane import Strips
+from widgets.phases import under_way
 from widgets.rows import EMPTY, Row, ends, fit, row, width_of
 from widgets.vocabulary import TONE_INK, Glyphs, Ink, Look
 from widgets.words import clean, plural
@@ -23,8 +24,13 @@ _MARKS = {
 
 
 def versions(picture: Picture, glyphs: Glyphs) -> Row:
-    """`v2.3.2 → v2.3.3`; the target alone is told where nothing is known to run."""
+    """`v2.3.2 → v2.3.3`, the rollout's while one is under way; the target alone where nothing is known to run."""
     deployed = picture.deployed
+    if (view := under_way(picture)) is not None:
+        known = (deployed.good, deployed.now) if deployed is not None else ()
+        old = next((version for version in known if version and version != view.version), "")
+        new = row((clean(view.version), Ink.ACCENT))
+        return (*row((clean(old), Ink.STRONG), (f" {glyphs.arrow} ", Ink.DIM)), *new) if old else new
     if deployed is None or not (deployed.now or deployed.target):
         return EMPTY
     now = row((clean(deployed.now) or "unknown version", Ink.STRONG))

@@ -1,4 +1,4 @@
-"""Pane 1: what is deployed, how far it has come, why, and what runs now."""
+"""Pane 1: the rollout under way; without one, what is deployed, how far it has come, why, and what runs now."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from console.core.states import Outcome
 from widgets.gauges import bar
 from widgets.pane import Face, Pane
+from widgets.phases import under_way
+from widgets.progress import WIDE, idle_row, progress_rows, progress_title
 from widgets.rows import EMPTY, Row, cell, right, row
 from widgets.states import placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
@@ -148,8 +150,22 @@ def _version(version: VersionShare, deployed: Deployed, now: datetime, columns: 
 
 
 def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyphs: Glyphs) -> list[Row]:
-    """The pane's rows: state and why, the versions, what runs, then how it is going; never more than `height`."""
+    """The pane's rows, never more than `height`: of the rollout under way, with what this process does about it below
+    its state; without one, of what is deployed.
+    """
     operations = current(picture.operations, now)
+    if (view := under_way(picture)) is not None:
+        strip = [operation_row(operation, now, glyphs) for operation in operations[: max(1, height - 8)]]
+        return [*progress_rows(picture, view, now, width, height - len(strip), glyphs), *strip]
+    idle = idle_row(picture, now, glyphs)
+    rows = deployed_rows(picture, operations, now, width, height - bool(idle), glyphs)
+    return [*rows, idle] if idle else rows
+
+
+def deployed_rows(
+    picture: Picture, operations: Sequence[Operation], now: datetime, width: int, height: int, glyphs: Glyphs
+) -> list[Row]:
+    """State and why, the versions, what runs, then how it is going; never more than `height`."""
     if picture.deployed is None:
         missing = placeholders(picture.cluster, picture, "kubernetes", width, max(height - 1, 1))
         rows = missing or [row((" reading…", Ink.DIM))]
@@ -191,8 +207,12 @@ def going_rows(metrics: Sequence[MetricValue], width: int, room: int) -> list[Ro
     return rows
 
 
-def title(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
-    """What the frame says: staleness before all else, then what a rollback returns to."""
+def title(picture: Picture, now: datetime, glyphs: Glyphs, width: int = WIDE) -> Row:
+    """What the frame says: the phase of the rollout; without one, staleness before all else, then what a rollback
+    returns to.
+    """
+    if (view := under_way(picture)) is not None:
+        return progress_title(picture, view, now, glyphs, wide=width >= WIDE)
     if stale := staleness(picture.cluster, now, glyphs):
         return stale
     deployed = picture.deployed
@@ -222,10 +242,14 @@ class RolloutPane(Pane):
             picture.notices,
             picture.metrics,
             picture.sources,
+            picture.rollout,
+            picture.rollout_plans,
+            picture.rollout_error,
         )
 
     def face(self, picture: Picture, now: datetime, width: int, height: int) -> Face:
         """Title and rows."""
         glyphs = self.look.glyphs
         rows = rollout_rows(picture, now, width, height, glyphs)
-        return Face(title(picture, now, glyphs), rows, picture.cluster.is_stale(now))
+        stale = under_way(picture) is None and picture.cluster.is_stale(now)
+        return Face(title(picture, now, glyphs, width), rows, stale)

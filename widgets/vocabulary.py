@@ -143,6 +143,10 @@ class Glyphs:
     bar_half: str = "▌"
     bar_empty: str = "░"
     sparks: str = "▁▂▃▄▅▆▇█"
+    true: str = "▮"
+    false: str = "▯"
+    missing: str = "·"
+    error: str = "x"
     top_left: str = "╭"
     top_right: str = "╮"
     bottom_left: str = "╰"
@@ -171,6 +175,9 @@ ASCII_GLYPHS = Glyphs(
     bar_half="=",
     bar_empty=".",
     sparks="_.-=+*%#",
+    true="#",
+    false="o",
+    missing=".",
     top_left="+",
     top_right="+",
     bottom_left="+",

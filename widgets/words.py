@@ -38,6 +38,14 @@ def steps(length: timedelta) -> str:
     return f"{seconds // 15 * 15}s" if seconds < 60 else span(length)
 
 
+def hours(length: timedelta) -> str:
+    """A soak's length, never in days, for plans are written in hours: `30s`, `5m`, `41h12m`, `72h`."""
+    minutes = max(int(length.total_seconds()), 0) // 60
+    if minutes < 60:
+        return span(length)
+    return f"{minutes // 60}h{minutes % 60:02d}m" if minutes % 60 else f"{minutes // 60}h"
+
+
 def ago(then: datetime | None, now: datetime) -> str:
     """How long ago, in steps: `just now`, `15s ago`, `4m ago`; `never` where there is no time."""
     if then is None:
@@ -88,6 +96,14 @@ def percent(ratio: float) -> str:
     if 0.99 < ratio < 1:
         return "99%"
     return f"{ratio * 100:.0f}%"
+
+
+def exactly(ratio: float | None, none: str = "—") -> str:
+    """A share with one decimal where it has one: `1%`, `9.6%`; `none` where it is not known."""
+    if ratio is None:
+        return none
+    text = f"{ratio * 100:.1f}".removesuffix(".0")
+    return "<0.1%" if text == "0" and ratio > 0 else f"{text}%"
 
 
 def pace(per_hour: float) -> str:

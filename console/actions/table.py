@@ -3,69 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from console.actions.reasons import READ_ONLY as READ_ONLY
+from console.actions.reasons import bypass_disabled as bypass_disabled
+from console.actions.reasons import (
+    faults_disabled,
+    needs,
+    pods_disabled,
+    rollout_disabled,
+    start_disabled,
+    take_over_disabled,
+    under_way,
+    watcher_disabled,
+)
+from console.actions.reasons import revoke_disabled as revoke_disabled
+from console.actions.reasons import rollback_disabled as rollback_disabled
 from console.core.actions import Action, Danger
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
 
-READ_ONLY = "the console was started with --read-only"
+BOTH = ("dashboard", "rollout")
 
 
-def rollback_disabled(picture: Picture) -> str | None:
-    """Why no rollback can begin now, or None."""
-    if picture.read_only:
-        return READ_ONLY
-    if picture.cluster.value is None:
-        why = picture.cluster.error or "Kubernetes has not answered yet"
-        return f"what runs is not known: {why}"
-    if not picture.cluster.value.workloads:
-        return f"no deployment of {picture.system} was found in namespace {picture.cluster.value.namespace}"
-    return None
+def promote_word(picture: Picture) -> str:
+    """`promote`, and how long the soak still takes at best: `promote (30h48m)`."""
+    view = under_way(picture)
+    if view is None:
+        return ""
+    left = view.soak.left if view.soak is not None else timedelta(0)
+    return f"promote ({spell_left(left)})" if left > timedelta(0) else "promote"
 
 
-def bypass_disabled(picture: Picture) -> str | None:
-    """Why no bypass can be granted now, or None."""
-    if picture.read_only:
-        return READ_ONLY
-    if not picture.bypass_offered:
-        return f"{picture.system} declares no bypass for {picture.environment}"
-    state = picture.bypass
-    if state.error is not None:
-        needs = "the bypass needs a store that expires by itself"
-        return f"{needs}; {state.error.removeprefix(f'{needs}, and ')}"
-    if state.value is None:
-        return "the state of the bypass has not been read yet"
-    if state.value.grant is not None:
-        return "a bypass is open; B revokes it"
-    if state.value.today >= state.value.a_day:
-        return f"{state.value.today} of {state.value.a_day} bypasses of today are used; the next is free at 00:00 UTC"
-    return None
+def spell_left(left: timedelta) -> str:
+    """`30h48m`, `12m`; rounded up, so that it never says that nothing is left."""
+    minutes = -(-int(left.total_seconds()) // 60)
+    return f"{minutes // 60}h{minutes % 60:02d}m" if minutes >= 60 else f"{minutes}m"
 
 
-def revoke_disabled(picture: Picture) -> str | None:
-    """Why there is nothing to revoke, or None. An unknown state may be revoked: that makes the world safer."""
-    if picture.read_only:
-        return READ_ONLY
-    if not picture.bypass_offered:
-        return f"{picture.system} declares no bypass for {picture.environment}"
-    state = picture.bypass
-    if state.value is not None and state.error is None and state.value.grant is None and not state.value.warning:
-        return "no bypass is open"
-    return None
+def hold_word(picture: Picture) -> str:
+    """`hold`, or `resume` where it is held."""
+    view = under_way(picture)
+    if view is None:
+        return ""
+    return "resume" if not view.cannot("resume") else "hold"
 
 
-def faults_disabled(picture: Picture) -> str | None:
-    """Why there are no faults to switch, or None."""
-    return None if picture.faults_offered else "faults can be switched in the sandbox only"
-
-
-def pods_disabled(picture: Picture) -> str | None:
-    """Why there are no pods to show, or None."""
-    if picture.cluster.value is None:
-        return f"the pods are not known: {picture.cluster.error or 'Kubernetes has not answered yet'}"
-    return None
+def overrides_only(picture: Picture) -> bool:
+    """Whether promoting would override what is not met."""
+    view = under_way(picture)
+    return view is not None and bool(view.cannot("promote"))
 
 
 def _seen(id: str, title: str, key: str, short: str, help: str, **more: object) -> Action:
@@ -74,15 +63,139 @@ def _seen(id: str, title: str, key: str, short: str, help: str, **more: object) 
 
 ACTIONS: tuple[Action, ...] = (
     Action(
+        "start",
+        "Start a rollout",
+        "S",
+        "start",
+        "Pick a plan, see what it will do, and start it; a watcher drives it, with or without this console.",
+        danger=Danger.CHANGES_TRAFFIC,
+        where=BOTH,
+        footer=1,
+        disabled_reason=start_disabled,
+        says=lambda picture: "start" if picture.rollout_plans and under_way(picture) is None else "",
+    ),
+    Action(
+        "watcher",
+        "Start a watcher",
+        "w",
+        "watcher",
+        "Start the process that drives the rollout on this machine, where nobody drives it; it outlives this console.",
+        # What it goes on with was confirmed when the rollout was started.
+        danger=Danger.RECORDS,
+        where=BOTH,
+        footer=1,
+        disabled_reason=watcher_disabled,
+        says=lambda picture: "start a watcher" if watcher_disabled(picture) is None else "",
+    ),
+    Action(
+        "retry",
+        "Retry from a phase",
+        "t",
+        "retry",
+        "Try again from a phase that was reached, after a rollback or a failed apply.",
+        danger=Danger.CHANGES_TRAFFIC,
+        where=BOTH,
+        footer=1,
+        disabled_reason=needs("retry"),
+        says=lambda picture: "retry" if needs("retry")(picture) is None else "",
+    ),
+    Action(
+        "promote",
+        "Promote to the next phase",
+        "p",
+        "promote",
+        "Go on to the next phase; what is not met can be overridden with a reason, which is recorded.",
+        danger=Danger.CHANGES_TRAFFIC,
+        where=BOTH,
+        footer=1,
+        disabled_reason=needs("promote", "override"),
+        says=promote_word,
+        fades=overrides_only,
+    ),
+    Action(
+        "hold",
+        "Hold or resume the rollout",
+        "h",
+        "hold",
+        "Stop the soak and promotion, or let them go on; rollback criteria stay armed meanwhile.",
+        danger=Danger.CHANGES_TRAFFIC,
+        where=BOTH,
+        footer=1,
+        disabled_reason=needs("hold", "resume"),
+        says=hold_word,
+    ),
+    Action(
         "rollback",
         "Roll back",
         "R",
         "roll back",
-        "Return the deployment to the version recorded good, or to a revision you pick; asks for the target's name.",
+        "Return to what was recorded good: the whole rollout, or without one a deployment; asks for the target's name.",
         danger=Danger.CHANGES_TRAFFIC,
-        where=("dashboard", "pods"),
+        where=("dashboard", "pods", "rollout"),
         footer=1,
         disabled_reason=rollback_disabled,
+    ),
+    Action(
+        "tick",
+        "Tick a checklist item",
+        "space",
+        "tick",
+        "Tick the item at the cursor, with a note of what was seen, or take the tick back.",
+        danger=Danger.RECORDS,
+        where=("rollout",),
+        footer=3,
+        disabled_reason=needs("tick"),
+    ),
+    Action(
+        "sign",
+        "Sign: go or no-go",
+        "g",
+        "sign",
+        "Say go or no-go for a role; a no-go holds the rollout.",
+        danger=Danger.CHANGES_TRAFFIC,
+        where=("rollout",),
+        footer=3,
+        disabled_reason=needs("sign"),
+    ),
+    Action(
+        "look",
+        "Mark a look",
+        "k",
+        "look",
+        "Write down that you looked and what you saw; the next look is due a cadence later.",
+        danger=Danger.RECORDS,
+        where=("rollout",),
+        footer=3,
+        disabled_reason=needs("look"),
+    ),
+    Action(
+        "abort",
+        "Abort the rollout",
+        "A",
+        "abort",
+        "End the rollout and leave the traffic as it is: nothing is watched and nothing rolls back by itself any more.",
+        danger=Danger.SWITCHES_OFF,
+        where=BOTH,
+        disabled_reason=needs("abort"),
+    ),
+    Action(
+        "take-over",
+        "Take over the rollout",
+        "T",
+        "take over",
+        "Take the lease from whoever drives and have a watcher of this machine drive.",
+        danger=Danger.CHANGES_TRAFFIC,
+        where=BOTH,
+        disabled_reason=take_over_disabled,
+    ),
+    _seen(
+        "rollout",
+        "The whole rollout",
+        "o",
+        "rollout",
+        "Every phase with its dates, gates, checklist, sign-offs and history.",
+        where=("*",),
+        disabled_reason=rollout_disabled,
     ),
     Action(
         "bypass",
@@ -131,7 +244,7 @@ ACTIONS: tuple[Action, ...] = (
         footer=4,
         disabled_reason=pods_disabled,
     ),
-    _seen("focus-rollout", "Focus the rollout", "1", "rollout", "Move to pane 1: what is deployed."),
+    _seen("focus-rollout", "Focus the rollout", "1", "rollout", "Move to pane 1: the rollout, and what is deployed."),
     _seen("focus-alerts", "Focus the alerts", "2", "alerts", "Move to pane 2: what is wrong."),
     _seen("focus-redis", "Focus Redis", "3", "redis", "Move to pane 3: memory and sessions."),
     _seen("focus-logs", "Focus the logs", "4", "logs", "Move to pane 4: the logs."),
@@ -184,7 +297,7 @@ ACTIONS: tuple[Action, ...] = (
         "escape",
         "back",
         "Leave this screen; what runs goes on.",
-        where=("pods", "runbooks", "runbook", "faults", "help"),
+        where=("rollout", "pods", "runbooks", "runbook", "faults", "help"),
         footer=20,
     ),
     _seen("quit", "Quit", "q", "quit", "Leave the console; nothing that runs in the cluster changes.", footer=10),

@@ -38,7 +38,9 @@ class Action:
 
     id: stable, for keymaps and the command line. key: the default key in Textual's spelling (`R`, `slash`).
     where: the screens it belongs to, `*` for all. disabled_reason: the sentence why it cannot be done now, or None.
-    short: the footer's word. footer: its place there from the left, 0 for help and palette only.
+    short: the footer's word. footer: its place there from the left, 0 for help and palette only. says: the footer's
+    word by the picture, where it differs; an empty one leaves the key out of the footer. fades: whether the footer
+    shows it dim although something happens when it is pressed.
     """
 
     id: str
@@ -50,3 +52,5 @@ class Action:
     where: tuple[str, ...] = ("dashboard",)
     footer: int = 0
     disabled_reason: Callable[[Picture], str | None] = field(default=always)
+    says: Callable[[Picture], str] | None = None
+    fades: Callable[[Picture], bool] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,17 +11,26 @@ from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
+from console.core.rollouts.plan import RolloutPlan
 from console.core.runbook import Block, Runbook
 from console.core.states import Outcome
 from console.core.system import System
 
 
 class PlayedDesk:
-    """Holds a picture and log lines; `play` and `log` tell whoever listens; `asked` keeps what it was asked to do."""
+    """Holds a picture and log lines; `play` and `log` tell whoever listens; `asked` keeps what it was asked to do.
+
+    refusing: why every call about a rollout is refused, where it is not empty. thinking: such calls wait while it is
+    not set, as the journal and the cluster can make them.
+    """
 
     def __init__(self, picture: Picture, lines: Sequence[LogLine] = ()) -> None:
         self.system = System("hak-gal", "HAK_GAL", "", Path("system.yaml"), (), (), (), (), None, None, ())
         self.asked: list[tuple[str, ...]] = []
+        self.plans: tuple[RolloutPlan, ...] = ()
+        self.refusing = ""
+        self.thinking = threading.Event()
+        self.thinking.set()
         self._picture = picture
         self._lines = list(lines)
         self._listeners: list[Callable[[Picture], None]] = []
@@ -89,3 +99,50 @@ class PlayedDesk:
 
     def set_fault(self, name: str, on: bool) -> None:
         self.asked.append(("fault", name, str(on)))
+
+    def rollout_plans(self) -> tuple[RolloutPlan, ...]:
+        return self.plans
+
+    def foresee_start(self, plan: str, phase: str | None = None) -> tuple[str, ...]:
+        self._answer("foresee", plan)
+        return tuple(f"phase {number} of {plan} asks for {share}" for number, share in enumerate(("5%", "50%"), 1))
+
+    def start_rollout(self, plan: str, typed: str, *, phase: str | None = None) -> str:
+        return self._answer("start_rollout", plan, typed)
+
+    def promote(self, typed: str, reason: str = "") -> str:
+        return self._answer("promote", typed, reason)
+
+    def hold(self, reason: str) -> str:
+        return self._answer("hold", reason)
+
+    def resume(self) -> str:
+        return self._answer("resume")
+
+    def abort(self, typed: str, reason: str) -> str:
+        return self._answer("abort", typed, reason)
+
+    def retry(self, phase: str, typed: str) -> str:
+        return self._answer("retry", phase, typed)
+
+    def tick(self, item: int, done: bool, note: str) -> str:
+        return self._answer("tick", str(item), str(done), note)
+
+    def sign(self, role: str, decision: str, note: str, typed: str) -> str:
+        return self._answer("sign", role, decision, note, typed)
+
+    def look(self, note: str) -> str:
+        return self._answer("look", note)
+
+    def start_watcher(self) -> str:
+        return self._answer("start_watcher")
+
+    def take_over(self, typed: str) -> str:
+        return self._answer("take_over", typed)
+
+    def _answer(self, *asked: str) -> str:
+        assert self.thinking.wait(10)
+        if self.refusing:
+            raise Refused(self.refusing)
+        self.asked.append(asked)
+        return f"written down: {asked[0]}"

@@ -1,0 +1,199 @@
+"""The page of the rollout screen: all there is to say of one phase, and which of its rows can be acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.core.rollouts.plan import Phase
+from console.core.rollouts.view import AttemptView, ItemView, PhaseView, RolloutView, SignView
+from screens.folding import folded_prose
+from widgets.phases import driver_words, look_words, phase_mark
+from widgets.rows import EMPTY, Row, cell, row
+from widgets.rules import criterion_row, explained, gate_row, worst_criteria, worst_gates
+from widgets.vocabulary import Glyphs, Ink
+from widgets.words import ago, clean, hours, moment
+
+WIDEST = 116
+"""Cells a rule's row is stretched to at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the page. item: the checklist's place it belongs to, or None. role: the one it is the sign-off of."""
+
+    row: Row
+    item: int | None = None
+    role: str = ""
+
+
+def heading(words: str, more: str = "") -> list[Entry]:
+    """A blank row and the section's name."""
+    return [Entry(EMPTY), Entry(row((f" {words}", Ink.TITLE), (f"  {more}" if more else "", Ink.DIM)))]
+
+
+def prose(text: str, width: int, ink: Ink = Ink.TEXT, indent: str = "   ") -> list[Entry]:
+    """Text folded to the width."""
+    return [Entry(row(indent, (part, ink))) for part in folded_prose(clean(text), max(width - len(indent) - 1, 20))]
+
+
+def phase_row(phase: PhaseView, attempts: Sequence[AttemptView], now: datetime, width: int, glyphs: Glyphs) -> Row:
+    """A phase in a line: mark, title, environment, share, soak, when it began or will at the earliest, how it ended."""
+    mark, ink = phase_mark(phase, glyphs)
+    about = "~" if phase.estimated else " "
+    when = moment(phase.begins, now) if phase.begins else glyphs.none
+    tried = [each for each in attempts if each.phase == phase.name]
+    last = tried[-1].outcome if tried else ""
+    times = f", attempt {len(tried)}" if len(tried) > 1 else ""
+    title = 30 if width >= 100 else 22
+    return row(
+        (f" {mark} ", ink),
+        cell(clean(phase.title or phase.name), title, Ink.STRONG if phase.mark in ("here", "failed") else Ink.TEXT),
+        cell(clean(phase.environment), 12, Ink.DIM),
+        cell(clean(phase.share or glyphs.none), 13),
+        cell(hours(phase.soak) if phase.soak else glyphs.none, 6, Ink.DIM),
+        (f"{about}{when}"[:15].ljust(16), Ink.DIM),
+        (clean(last) + times if last else times[2:], Ink.BAD if last.startswith("rolled") else Ink.DIM),
+    )
+
+
+def item_entries(place: int, item: ItemView, now: datetime, width: int, glyphs: Glyphs) -> list[Entry]:
+    """A checklist item and, below it, who ticked it and what was seen."""
+    mark, ink = (glyphs.ok, Ink.OK) if item.done else (glyphs.todo, Ink.WARN)
+    parts = folded_prose(clean(item.text), max(width - 6, 20))
+    rows = [row((f"   {mark} ", ink), (parts[0], Ink.TEXT if item.done else Ink.STRONG))]
+    rows += [row("     ", part) for part in parts[1:]]
+    if item.done:
+        rows.append(row((f"     {clean(item.by)} {ago(item.at, now)}: {clean(item.note)}", Ink.DIM)))
+    return [Entry(each, item=place) for each in rows]
+
+
+def sign_entry(sign: SignView, now: datetime, glyphs: Glyphs) -> Entry:
+    """A role's word."""
+    mark, ink = {"go": (glyphs.ok, Ink.OK), "no-go": (glyphs.failed, Ink.BAD)}.get(
+        sign.decision, (glyphs.todo, Ink.WARN)
+    )
+    said = f"{clean(sign.by)} {ago(sign.at, now)}: {clean(sign.note)}" if sign.decision else "waited for; g signs"
+    return Entry(
+        row(
+            (f"   {mark} ", ink),
+            cell(clean(sign.role), 28, Ink.STRONG),
+            cell(sign.decision.upper() or glyphs.none, 8, ink),
+            (said, Ink.DIM),
+        ),
+        role=sign.role,
+    )
+
+
+def attempt_entries(attempt: AttemptView, now: datetime, width: int, glyphs: Glyphs) -> list[Entry]:
+    """One try: when, how it ended, how long it was observed; below it what each rule said at its end."""
+    bad = attempt.outcome.startswith(("rolled", "abort"))
+    over = attempt.outcome or "under way"
+    mark, ink = (
+        (glyphs.failed, Ink.BAD) if bad else (glyphs.ok, Ink.OK) if attempt.outcome else (glyphs.here, Ink.ACCENT)
+    )
+    until = f" to {moment(attempt.ended, now)}" if attempt.ended else ""
+    entries = [
+        Entry(
+            row(
+                (f"   {mark} ", ink),
+                (f"{attempt.number}  ", Ink.DIM),
+                cell(clean(attempt.phase), 24),
+                (f"{moment(attempt.began, now)}{until}", Ink.DIM),
+                (f"  {hours(attempt.observed)} observed good" if attempt.observed else "", Ink.DIM),
+            )
+        ),
+        *prose(over, width, Ink.BAD if bad else Ink.TEXT, "        "),
+    ]
+    return entries + [line for each in attempt.evidence for line in prose(each, width, Ink.DIM, "        ")]
+
+
+def page(
+    view: RolloutView, chosen: int, written: Phase | None, now: datetime, at: datetime, width: int, glyphs: Glyphs
+) -> list[Entry]:
+    """Everything of one phase. written: the phase as its file says, or None. at: rollout time."""
+    phase = view.phases[chosen]
+    entries = list(_about(phase, at, width))
+    if chosen == view.phase:
+        entries += present(view, at, width, glyphs)
+    elif written is not None:
+        entries += foretold(written, width)
+    tried = [each for each in view.history if each.phase == phase.name]
+    if tried:
+        entries += heading("Attempts of this phase")
+        entries += [line for each in reversed(tried) for line in attempt_entries(each, at, width, glyphs)]
+    for words, told in (("Roll back by hand when", view.manual), ("Success is", view.success)):
+        if told:
+            entries += heading(words)
+            entries += [line for each in told for line in prose(each, width, indent=f"   {glyphs.dot} ")]
+    others = [each for each in view.history if each.phase != phase.name]
+    if others:
+        entries += heading("Attempts of the other phases")
+        entries += [line for each in reversed(others) for line in attempt_entries(each, at, width, glyphs)]
+    entries += heading("Who")
+    entries.append(Entry(row("   ", *driver_words(view.driver, now), (f"  epoch {view.driver.epoch}", Ink.DIM))))
+    entries += prose(f"started by {view.by} {moment(view.started, at)}, plan {view.plan}", width, Ink.DIM)
+    return entries
+
+
+def _about(phase: PhaseView, now: datetime, width: int) -> Iterable[Entry]:
+    if phase.about:
+        yield from prose(phase.about, width)
+    facts = [f"strategy {phase.strategy}" if phase.strategy != "none" else "changes no traffic"]
+    if phase.not_before:
+        facts.append(f"not before {moment(phase.not_before, now)}")
+    if phase.ends:
+        word = "ends at the earliest" if phase.estimated or phase.ends > now else "ended"
+        facts.append(f"{word} {moment(phase.ends, now)}")
+    if phase.sign_offs:
+        facts.append(f"signed by {', '.join(phase.sign_offs)}")
+    yield from prose("; ".join(facts), width, Ink.DIM)
+
+
+def present(view: RolloutView, at: datetime, width: int, glyphs: Glyphs) -> list[Entry]:
+    """What is asked of people first, then what is measured."""
+    entries: list[Entry] = []
+    for note in view.notes:
+        entries += prose(f"{glyphs.warn} {note}", width, Ink.WARN)
+    if view.checklist:
+        done = sum(item.done for item in view.checklist)
+        entries += heading("Checklist", f"{done} of {len(view.checklist)} ticked; space ticks")
+        for place, item in enumerate(view.checklist):
+            entries += item_entries(place, item, at, width, glyphs)
+    if view.sign_offs:
+        entries += heading("Sign-offs", "g signs")
+        entries += [sign_entry(sign, at, glyphs) for sign in view.sign_offs]
+    if look := look_words(view, at):
+        entries += heading("Look", "k marks one")
+        entries.append(Entry(row("   ", *look)))
+    stretched = min(width - 2, WIDEST)
+    entries += heading("Gates", "all must pass" if view.gates else "none guards this phase")
+    for gate in worst_gates(view.gates):
+        entries.append(Entry(gate_row(gate, stretched, glyphs)))
+        entries += [Entry(each) for each in explained(gate.verdict, gate.detail)]
+        entries += prose(gate.text, width, Ink.DIM, "     ")
+    entries += heading("Rolls back by itself when", "" if view.criteria else "nothing does")
+    for criterion in worst_criteria(view.criteria):
+        entries.append(Entry(criterion_row(criterion, stretched, glyphs)))
+        entries += [Entry(each) for each in explained(criterion.verdict, criterion.detail)]
+        if criterion.title not in (criterion.text, ""):
+            entries += prose(f"{criterion.title}: {criterion.text}", width, Ink.DIM, "     ")
+    return entries
+
+
+def foretold(phase: Phase, width: int) -> list[Entry]:
+    """What the plan's file says of a phase that is not the present one."""
+    entries: list[Entry] = []
+    for words, told in (
+        ("Checklist", phase.checklist),
+        ("Gates", tuple(rule.text for rule in phase.gates)),
+        ("Rolls back by itself when", tuple(rule.text for rule in phase.criteria)),
+        ("Begins only when", tuple(rule.text for rule in phase.preconditions.conditions)),
+        ("Checks before", tuple(check.name for check in phase.before)),
+        ("Checks after", tuple(check.name for check in phase.after)),
+    ):
+        if told:
+            entries += heading(words, "as the plan's file says now")
+            entries += [line for each in told for line in prose(each, width)]
+    return entries

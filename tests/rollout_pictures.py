@@ -1,0 +1,384 @@
+"""Pictures of a rollout: one release, one moment, and the ways it can stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from console.core.evaluation import Mark, Verdict
+from console.core.picture import Picture
+from console.core.rollouts.state import RolloutState
+from console.core.rollouts.view import (
+    AttemptView,
+    CriterionView,
+    DriverView,
+    GateView,
+    ItemView,
+    PhaseView,
+    RolloutView,
+    SignView,
+    SoakView,
+)
+from tests.pictures import NOW, before, healthy
+
+ZERO = timedelta(0)
+FIVE = timedelta(minutes=5)
+T, F, M, E = Mark.TRUE, Mark.FALSE, Mark.MISSING, Mark.ERROR
+CAN = (
+    ("start", "release of v2.3.3 is under way; it ends, or A aborts it, before another starts"),
+    ("promote", "30h48m of the soak are to go"),
+    ("override", ""),
+    ("hold", ""),
+    ("resume", "nothing is held"),
+    ("abort", ""),
+    ("retry", "phase production-canary is under way; a retry follows a rollback or a failed apply"),
+    ("rollout-rollback", ""),
+    ("tick", ""),
+    ("sign", ""),
+    ("look", ""),
+)
+
+
+def can(**changes: str) -> tuple[tuple[str, str], ...]:
+    """What can be done, with some of it otherwise; `_` for `-`."""
+    changed = {name.replace("_", "-"): why for name, why in changes.items()}
+    return tuple((name, changed.get(name, why)) for name, why in CAN)
+
+
+def phase(name: str, title: str, share: str, mark: str, days: float, soak: int, **more: object) -> PhaseView:
+    """A phase that began `days` from now; the negative ones are over."""
+    begins = NOW + timedelta(days=days)
+    facts = {
+        "environment": "staging" if name.startswith("staging") else "production",
+        "strategy": "canary" if share else "none",
+        "begins": begins,
+        "ends": begins + timedelta(hours=soak),
+        "estimated": days > 0,
+        "not_before": None,
+        "sign_offs": (),
+    } | more
+    return PhaseView(name=name, title=title, share=share, mark=mark, soak=timedelta(hours=soak), **facts)  # type: ignore[arg-type]
+
+
+PHASES = (
+    phase("pre", "pre-deployment", "", "done", -8.5, 0),
+    phase("staging-canary", "staging 5%", "5% or 1 pod", "done", -8, 48, sign_offs=("deployment lead",)),
+    phase("staging-half", "staging 50%", "50%", "done", -5, 24),
+    phase(
+        "production-canary",
+        "production canary",
+        "1%",
+        "here",
+        -1.72,
+        72,
+        sign_offs=("deployment lead", "on-call engineer"),
+        about="One pod of ten, sticky sessions on, the autoscaler frozen.",
+    ),
+    phase("production-5", "production 5%", "5%", "todo", 1.3, 48),
+    phase("production-25", "production 25%", "25%", "todo", 8.3, 48),
+    phase("production-50", "production 50%", "50%", "todo", 15.3, 48),
+    phase("production-100", "production 100%", "100%", "todo", 22.3, 48, sign_offs=("deployment lead",)),
+)
+SOAK = SoakView(
+    observed=timedelta(hours=41, minutes=12),
+    needed=timedelta(hours=72),
+    unobserved=timedelta(minutes=7),
+    bad=ZERO,
+    left=timedelta(hours=30, minutes=48),
+    blind=False,
+    grace=ZERO,
+    restarts=0,
+)
+
+
+def gate(
+    title: str, now: str, need: str, verdict: Verdict = Verdict.PASS, strip: str = "", detail: str = ""
+) -> GateView:
+    """A gate; strip: a letter a point, `t` true, `f` false, `m` missing, `e` error."""
+    marks = tuple({"t": T, "f": F, "m": M, "e": E}[letter] for letter in strip or "t" * 30)
+    text = f"{title.replace(' ', '_')} {need.replace(' ', '')}"
+    return GateView(title, text, now, need, verdict, marks, detail, ZERO, ZERO)
+
+
+def criterion(
+    text: str,
+    now: str,
+    near: float | None,
+    *,
+    verdict: Verdict = Verdict.FAIL,
+    true_for: timedelta = ZERO,
+    needed: timedelta = ZERO,
+    detail: str = "",
+) -> CriterionView:
+    """A rollback criterion, named by its text."""
+    return CriterionView(text, text, now, verdict, near, true_for, needed, detail)
+
+
+GATES = (
+    gate("p99 latency", "143 ms", "< 200 ms"),
+    gate("redis memory", "612 MB", "< 1 GB"),
+    gate("error rate", "0.08 %", "< 0.1 %", strip="tttttttttttttttttttttttfttmmtt"),
+    gate("rate limit rejects", "62/h", "< 100/h"),
+)
+CRITERIA = (
+    criterion("error_rate > 5% for 5m", "0.08 %", 0.016, needed=FIVE),
+    criterion("session_violations > 0", "0", 0.0),
+    criterion("redis_p99 > 200ms for 5m", "4 ms", 0.02, needed=FIVE),
+    criterion("recovery_failures > 1% for 10m", "0.2 %", 0.2, needed=2 * FIVE),
+)
+CHECKLIST = (
+    ItemView("Sticky sessions verified on the Service", True, "ines@bastion", before(hours=40), "ClientIP, 3 h"),
+    ItemView("Audit log holds no unmasked tenant", True, "ines@bastion", before(hours=20), "sampled 200 lines"),
+    ItemView("Support told of the canary", False, "", None, ""),
+)
+SIGNS = (
+    SignView("deployment lead", "", "", None, ""),
+    SignView("on-call engineer", "go", "noor@bastion", before(hours=2), "quiet night"),
+)
+DRIVER = DriverView("watcher on bastion (pid 4711)", 3, before(seconds=1), True)
+HISTORY = (
+    AttemptView("pre", 1, before(days=8.5), before(days=8.5), before(days=8.4), "promoted", ZERO, ()),
+    AttemptView(
+        "staging-canary",
+        1,
+        before(days=8),
+        before(days=8),
+        before(days=7.6),
+        "rolled back: error_rate > 5% for 5m",
+        timedelta(hours=9),
+        ("error rate 7.4 % is not < 0.1 %", "p99 latency 180 ms passes"),
+    ),
+    AttemptView(
+        "staging-canary",
+        2,
+        before(days=7.5),
+        before(days=7.5),
+        before(days=5.4),
+        "promoted",
+        timedelta(hours=48),
+        ("error rate 0.02 % passes", "p99 latency 120 ms passes"),
+    ),
+    AttemptView("staging-half", 3, before(days=5), before(days=5), before(days=4), "promoted", timedelta(hours=24), ()),
+    AttemptView("production-canary", 4, before(hours=41.3), before(hours=41.2), None, "", SOAK.observed, ()),
+)
+VIEW = RolloutView(
+    id="r1",
+    plan="release",
+    title="HAK_GAL release",
+    version="v2.3.3",
+    environment="production",
+    state=RolloutState.SOAKING,
+    phase=3,
+    phases=PHASES,
+    why="every gate passes; 30h48m to go, then p promotes",
+    blind=False,
+    soak=SOAK,
+    asked="1%",
+    applied=0.1,
+    measured=0.096,
+    gates=GATES,
+    criteria=CRITERIA,
+    checklist=CHECKLIST,
+    sign_offs=SIGNS,
+    manual=("unknown errors appear in the logs", "a customer reports another tenant's data"),
+    success=("error rate below 0.1 % for 48 h", "no session violation"),
+    driver=DRIVER,
+    history=HISTORY,
+    look_due=NOW + timedelta(minutes=9),
+    can=CAN,
+    taken_at=NOW,
+    started=before(days=8.5),
+    by="ines@bastion",
+)
+
+
+def with_rollout(view: RolloutView) -> Picture:
+    """All is well around it."""
+    return replace(healthy(), rollout=view, rollout_plans=("release",))
+
+
+def soaking() -> Picture:
+    """Soaking well, the look of a quiet night."""
+    return with_rollout(VIEW)
+
+
+def blind() -> Picture:
+    """Prometheus is away: nothing passes and nothing trips."""
+    away = "prometheus answered 503 at 21:03:58"
+    gates = (
+        *GATES[:2],
+        replace(GATES[2], now="—", verdict=Verdict.ERROR, strip=(T,) * 20 + (E,) * 10, detail=away),
+        replace(
+            GATES[3], now="—", verdict=Verdict.NODATA, strip=(T,) * 20 + (M,) * 10, detail="no sample since 20:59Z"
+        ),
+    )
+    criteria = (replace(CRITERIA[0], now="—", verdict=Verdict.ERROR, near=None, detail=away), *CRITERIA[1:])
+    return with_rollout(
+        replace(
+            VIEW,
+            blind=True,
+            why="error rate and 2 more cannot be judged: the soak stands, nothing is promoted or rolled back on them; "
+            "mend the source, or R rolls back",
+            soak=replace(SOAK, blind=True),
+            gates=gates,
+            criteria=criteria,
+            measured=None,
+        )
+    )
+
+
+def breaching() -> Picture:
+    """A gate fails and a criterion is being breached."""
+    gates = (replace(GATES[2], now="7.2 %", verdict=Verdict.FAIL, strip=(T,) * 22 + (F,) * 8), *GATES[:2], GATES[3])
+    criteria = (
+        replace(CRITERIA[0], now="7.2 %", verdict=Verdict.PENDING, near=1.0, true_for=timedelta(minutes=3, seconds=40)),
+        *CRITERIA[1:],
+    )
+    return with_rollout(
+        replace(
+            VIEW,
+            why="error rate 7.2 % is not < 0.1 %: the soak stands; it rolls back in 1m20s unless it ends; R does now",
+            soak=replace(SOAK, bad=timedelta(minutes=4)),
+            gates=gates,
+            criteria=criteria,
+            look_due=before(minutes=12),
+        )
+    )
+
+
+def waiting() -> Picture:
+    """The soak is over; a role has not signed."""
+    done = replace(SOAK, observed=timedelta(hours=72), left=ZERO)
+    return with_rollout(
+        replace(
+            VIEW,
+            state=RolloutState.WAITING,
+            why="the soak is over; 1 item to tick, deployment lead to sign: Enter, then space and g",
+            soak=done,
+            can=can(promote="1 item is not ticked and deployment lead has not signed"),
+        )
+    )
+
+
+def ready() -> Picture:
+    """Everything is met; a person promotes."""
+    view = waiting().rollout
+    assert view is not None
+    ticked = tuple(replace(item, done=True, by="ines@bastion", at=before(minutes=5), note="told") for item in CHECKLIST)
+    signed = tuple(replace(sign, decision="go", by="ines@bastion", at=before(minutes=3), note="go") for sign in SIGNS)
+    why = "everything is met; p promotes to production 5%"
+    return with_rollout(replace(view, why=why, checklist=ticked, sign_offs=signed, can=can(promote="")))
+
+
+def held() -> Picture:
+    """A person holds it."""
+    return with_rollout(
+        replace(
+            VIEW,
+            state=RolloutState.HELD,
+            why='held 22m by ines@bastion: "customer call at 9"; criteria stay armed; h resumes, R rolls back',
+            can=can(
+                hold="it is held already", resume="", promote="it is held; h resumes", override="it is held", retry=""
+            ),
+        )
+    )
+
+
+def rolling_back() -> Picture:
+    """A criterion tripped; the traffic is on its way back."""
+    criteria = (
+        replace(CRITERIA[0], now="7.2 %", verdict=Verdict.PASS, near=1.0, true_for=FIVE),
+        *CRITERIA[1:],
+    )
+    no = "a rollback is under way"
+    return with_rollout(
+        replace(
+            VIEW,
+            state=RolloutState.ROLLING_BACK,
+            phases=marked("failed"),
+            why="error_rate > 5% for 5m tripped at 21:03:41Z; returning to v2.3.2: 9 of 10 pods are ready",
+            criteria=criteria,
+            can=can(promote=no, override=no, hold=no, abort=no, rollout_rollback=no, tick=no, sign=no),
+            soak=None,
+        )
+    )
+
+
+def rolled_back() -> Picture:
+    """It is over; a person decides what is next."""
+    no = "it was rolled back; t tries again"
+    return with_rollout(
+        replace(
+            VIEW,
+            state=RolloutState.ROLLED_BACK,
+            phases=marked("failed"),
+            why="v2.3.2 serves everything since 21:04:02Z; error_rate > 5% for 5m tripped; t tries again, A ends it",
+            applied=0.0,
+            measured=0.0,
+            soak=None,
+            can=can(promote=no, override=no, hold=no, rollout_rollback=no, retry="", tick=no, sign=no),
+        )
+    )
+
+
+def marked(mark: str) -> tuple[PhaseView, ...]:
+    """The phases with another mark on the present one."""
+    return (*PHASES[:3], replace(PHASES[3], mark=mark), *PHASES[4:])
+
+
+def undriven() -> Picture:
+    """Nobody drives."""
+    gone = DriverView("", 3, before(minutes=14), False)
+    why = "nobody drives: the soak stands and no criterion is acted on; w starts a watcher"
+    return with_rollout(replace(VIEW, driver=gone, why=why))
+
+
+def planned() -> Picture:
+    """Between two phases: the next one waits for its day."""
+    return with_rollout(
+        replace(
+            VIEW,
+            state=RolloutState.PLANNED,
+            phase=4,
+            phases=(*PHASES[:3], replace(PHASES[3], mark="done"), replace(PHASES[4], mark="here"), *PHASES[5:]),
+            why="production 5% begins on 21 Mar 04:12Z, 7 days after the phase before was confirmed",
+            soak=None,
+            asked="5%",
+            gates=(),
+            look_due=None,
+        )
+    )
+
+
+def completed() -> Picture:
+    """It has ended well."""
+    done = tuple(replace(phase, mark="done", estimated=False) for phase in PHASES)
+    over = "release of v2.3.3 is completed"
+    return with_rollout(
+        replace(
+            VIEW,
+            state=RolloutState.COMPLETED,
+            phase=7,
+            phases=done,
+            why="completed 3h ago; S starts another",
+            soak=None,
+            gates=(),
+            criteria=(),
+            checklist=(),
+            sign_offs=(),
+            look_due=None,
+            can=tuple((name, "" if name == "start" else over) for name, _ in CAN),
+        )
+    )
+
+
+def none_yet() -> Picture:
+    """No rollout was ever started; there are two plans."""
+    return replace(healthy(), rollout_plans=("hotfix", "release"))
+
+
+def unreadable() -> Picture:
+    """The plans could not be read."""
+    return replace(
+        healthy(), rollout_error="runbooks/hak-gal/release.rollout.yaml:12: `soak: 48` needs a unit, such as 48h"
+    )

@@ -1,0 +1,161 @@
+"""Pane 1 while a rollout is under way: phases, state, soak and shares, gates and criteria, as rows allow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from console.core.rollouts.state import RolloutState
+from widgets.phases import (
+    asks_words,
+    driver_words,
+    look_words,
+    phase_line,
+    rollout_time,
+    soak_row,
+    state_words,
+)
+from widgets.rows import EMPTY, Row, cell, ends, row, width_of
+from widgets.rules import criterion_row, criterion_rows, gate_row, gate_rows, two_columns, worst_criteria, worst_gates
+from widgets.vocabulary import Glyphs, Ink
+from widgets.words import clean
+
+if TYPE_CHECKING:
+    from console.core.picture import Picture
+    from console.core.rollouts.view import RolloutView
+
+WIDE = 100
+"""Cells inside the frame from which gates and criteria stand beside each other and the driver beside the state."""
+INDENT = 10
+ROOMY = 7
+"""Rows from which the columns have a heading."""
+
+
+def state_rows(view: RolloutView, now: datetime, width: int, most: int) -> list[Row]:
+    """The state and its one line; at a width that allows, who drives at the first row's end.
+
+    The line names the keys, so it is folded and not cut, into at most `most` rows.
+    """
+    head = row(" ", *state_words(view), "  ")
+    driver = (*driver_words(view.driver, now), (" ", Ink.TEXT)) if width >= WIDE else EMPTY
+    first, rest = folded(clean(view.why), max(width - width_of(head) - width_of(driver) - 2, 20))
+    told = row(*head, (first, Ink.STRONG))
+    rows = [ends(told, driver, width) if driver else told]
+    indent = " " * min(width_of(head), INDENT)
+    parts = wrap(rest, width - len(indent) - 1, break_on_hyphens=False)
+    if len(parts) > most - 1:
+        parts = [*parts[: most - 2], " ".join(parts[most - 2 :])]
+    return [*rows, *(row(indent, (part, Ink.STRONG)) for part in parts)]
+
+
+def folded(text: str, width: int) -> tuple[str, str]:
+    """The first row of the text, and the rest of it."""
+    parts = wrap(text, width, break_on_hyphens=False) or [""]
+    return parts[0], " ".join(parts[1:])
+
+
+def headings(view: RolloutView, width: int, glyphs: Glyphs) -> Row:
+    """The heads of the two columns."""
+    half = width // 2
+    strip = min(max(half - 1 - 48, 0), 30)
+    name = max(half - 1 - 2 - 11 - 12 - strip - 2, 10)
+    left = row(
+        "   ",
+        cell("gate", name, Ink.DIM),
+        (f"{'now':>9}", Ink.DIM),
+        ("  ", Ink.DIM),
+        cell("need", 12, Ink.DIM),
+        ("lately", Ink.DIM),
+    )
+    other = width - half
+    words = "rolls back when"
+    right_side = row(
+        "   ", cell(words, max(other - 3 - 10 - 8 - 10, 10), Ink.DIM), (f"{'now':>9}", Ink.DIM), ("  near", Ink.DIM)
+    )
+    return two_columns([left], [(*right_side, (f"{'for':>12}", Ink.DIM))], half, glyphs)[0]
+
+
+def rule_rows(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
+    """Gates and criteria in at most `most` rows: beside each other where wide, else the worst of both."""
+    if most < 1:
+        return []
+    if width < WIDE:
+        return narrow_rules(view, width, most, glyphs)
+    half = width // 2
+    left = gate_rows(view.gates, half - 1, most, glyphs) or [row(("   no gate guards this phase", Ink.DIM))]
+    other = criterion_rows(view.criteria, width - half - 1, most, glyphs)
+    return two_columns(left, other or [row(("   nothing rolls back by itself", Ink.DIM))], half, glyphs)
+
+
+def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
+    """The worst gates, and before them every criterion that is tripped, breached or cannot be judged.
+
+    With room for both, gates come before criteria and all are shown.
+    """
+    gates, criteria = worst_gates(view.gates), worst_criteria(view.criteria)
+    if most >= len(gates) + len(criteria):
+        return [*gate_rows(gates, width, most, glyphs), *criterion_rows(criteria, width, most - len(gates), glyphs)]
+    loud = [each for each in criteria if each.verdict.value != "fail"][: max(most - 1, 1)]
+    rows = [criterion_row(each, width, glyphs) for each in loud]
+    rows += [gate_row(gate, width, glyphs) for gate in gates[: most - len(rows)]]
+    rows += [criterion_row(each, width, glyphs) for each in criteria[len(loud) :][: most - len(rows)]]
+    return rows
+
+
+def progress_rows(
+    picture: Picture, view: RolloutView, now: datetime, width: int, height: int, glyphs: Glyphs
+) -> list[Row]:
+    """The pane's rows while a rollout is under way; never more than `height`."""
+    at = rollout_time(picture, now)
+    roomy = height >= ROOMY
+    rows = [phase_line(view, width, glyphs), *state_rows(view, now, width, 3 if roomy else 2)]
+    rows.append(soak_row(view, at, width, glyphs))
+    if picture.rollout_error:
+        rows.append(row((f" {glyphs.failed} could not read: ", Ink.BAD), clean(picture.rollout_error)))
+    asks = asks_words(view)
+    if asks and (roomy or view.state is RolloutState.WAITING):
+        rows.append(row((" asks  ", Ink.DIM), *asks))
+    if roomy:
+        rows += [row((f" {glyphs.warn} ", Ink.WARN), clean(note)) for note in view.notes[: max(height - 9, 1)]]
+        if width >= WIDE:
+            rows.append(headings(view, width, glyphs))
+    rows += rule_rows(view, width, height - len(rows), glyphs)
+    return rows[:height]
+
+
+def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: Glyphs, *, wide: bool) -> Row:
+    """`phase 4 of 8 · production canary`, before it whoever is missing, after it what is due."""
+    dot = (f" {glyphs.dot} ", Ink.DIM)
+    parts: list[Row] = []
+    if not wide and not (view.driver.alive and view.driver.who):
+        parts.append(driver_words(view.driver, now)[:1])
+    parts.append(row(f"phase {view.phase + 1} of {len(view.phases)}"))
+    parts.append(row((clean(view.here.title or view.here.name), Ink.STRONG)))
+    if view.environment != picture.environment:
+        parts.append(row((f" in {clean(view.environment).upper()} ", Ink.BADGE)))
+    if look := look_words(view, rollout_time(picture, now)):
+        parts.append(look)
+    if view.speed != 1.0:
+        parts.append(row((f"{view.speed:g} times as fast", Ink.DIM)))
+    spans: Row = EMPTY
+    for place, part in enumerate(parts):
+        spans = (*spans, *((dot,) if place else EMPTY), *part)
+    return spans
+
+
+def idle_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
+    """The line below what is deployed while no rollout is under way; empty where the system has no plan."""
+    if picture.rollout_error:
+        return row((f" {glyphs.failed} no rollout can be started: ", Ink.BAD), clean(picture.rollout_error))
+    plans = ", ".join(clean(name) for name in picture.rollout_plans)
+    start = f"S starts one of: {plans}" if plans else "there is no plan to start"
+    view = picture.rollout
+    if view is None:
+        return row((f" no rollout under way; {start}", Ink.DIM)) if plans else EMPTY
+    ink = Ink.OK if view.state is RolloutState.COMPLETED else Ink.WARN
+    return row(
+        (f" {clean(view.plan)} of {clean(view.version)} ", Ink.TEXT),
+        (view.state.value.upper(), ink),
+        (f" {glyphs.dot} {start} {glyphs.dot} Enter tells all of it", Ink.DIM),
+    )

@@ -1,0 +1,159 @@
+"""Gates and rollback criteria as two columns of rows, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from console.core.evaluation import Mark, Verdict
+from widgets.gauges import bar
+from widgets.rows import EMPTY, Row, cell, fit, right, row
+from widgets.vocabulary import Glyphs, Ink
+from widgets.words import clean, hours, plural
+
+if TYPE_CHECKING:
+    from console.core.rollouts.view import CriterionView, GateView
+
+BLIND = (Verdict.ERROR, Verdict.NODATA)
+_GATE_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.NODATA, Verdict.PENDING, Verdict.PASS)
+_CRITERION_ORDER = (Verdict.PASS, Verdict.PENDING, Verdict.ERROR, Verdict.NODATA, Verdict.FAIL)
+NEAR = 0.8
+
+
+def worst_gates(gates: Sequence[GateView]) -> list[GateView]:
+    """Failing first, then those nobody can judge, then those that are on their way, then those that pass."""
+    return sorted(gates, key=lambda gate: _GATE_ORDER.index(gate.verdict))
+
+
+def worst_criteria(criteria: Sequence[CriterionView]) -> list[CriterionView]:
+    """Tripped first, then breached, then those nobody can judge, then by how near they are."""
+    return sorted(criteria, key=lambda each: (_CRITERION_ORDER.index(each.verdict), -(each.near or 0.0)))
+
+
+def gate_mark(verdict: Verdict, glyphs: Glyphs) -> tuple[str, Ink]:
+    """The sign before a gate."""
+    return {
+        Verdict.PASS: (glyphs.ok, Ink.OK),
+        Verdict.FAIL: (glyphs.warn, Ink.BAD),
+        Verdict.PENDING: (glyphs.todo, Ink.ACCENT),
+    }.get(verdict, (glyphs.unknown, Ink.UNKNOWN))
+
+
+def criterion_mark(verdict: Verdict, glyphs: Glyphs) -> tuple[str, Ink]:
+    """The sign before a rollback criterion; its PASS is what nobody wants to see."""
+    return {
+        Verdict.PASS: (glyphs.failed, Ink.ALARM),
+        Verdict.PENDING: (glyphs.warn, Ink.BAD),
+        Verdict.FAIL: (glyphs.ok, Ink.OK),
+    }.get(verdict, (glyphs.unknown, Ink.UNKNOWN))
+
+
+def strip_of(marks: Sequence[Mark], width: int, glyphs: Glyphs) -> Row:
+    """The newest `width` points, each by its own sign; neighbours of one kind are one span."""
+    signs = {
+        Mark.TRUE: (glyphs.true, Ink.OK),
+        Mark.FALSE: (glyphs.false, Ink.BAD),
+        Mark.MISSING: (glyphs.missing, Ink.DIM),
+        Mark.ERROR: (glyphs.error, Ink.UNKNOWN),
+    }
+    spans: list[tuple[str, Ink]] = [(" " * (width - len(marks[-width:])), Ink.TEXT)]
+    for mark in marks[-width:]:
+        sign, ink = signs[mark]
+        if spans[-1][1] is ink:
+            spans[-1] = (spans[-1][0] + sign, ink)
+        else:
+            spans.append((sign, ink))
+    return row(*spans)
+
+
+def value_ink(verdict: Verdict, good: Verdict) -> Ink:
+    """The ink of a live value."""
+    return Ink.STRONG if verdict is good else Ink.UNKNOWN if verdict in BLIND else Ink.BAD
+
+
+def gate_row(gate: GateView, width: int, glyphs: Glyphs) -> Row:
+    """`✓ p99 latency   143 ms   < 200 ms   ▮▮▮▮▮▮`."""
+    mark, ink = gate_mark(gate.verdict, glyphs)
+    strip = min(max(width - 48, 0), 30)
+    name = max(width - 2 - 11 - 12 - strip - 2, 10)
+    value = Ink.ACCENT if gate.verdict is Verdict.PENDING else value_ink(gate.verdict, Verdict.PASS)
+    return row(
+        (f" {mark} ", ink),
+        cell(clean(gate.title), name),
+        (right(clean(gate.now), 9, value)),
+        "  ",
+        cell(clean(gate.need), 12, Ink.DIM),
+        *(strip_of(gate.strip, strip, glyphs) if strip >= 5 else EMPTY),
+    )
+
+
+def label_of(criterion: CriterionView) -> str:
+    """`error rate > 5%`: the condition as people say it, without how long it must last."""
+    text = criterion.text.partition(" for ")[0] if criterion.needed else criterion.text
+    return clean(text.replace("_", " "))
+
+
+def held_for(criterion: CriterionView) -> str:
+    """`0s of 5m`; empty where one point is enough."""
+    return f"{hours(criterion.true_for)} of {hours(criterion.needed)}" if criterion.needed else ""
+
+
+def criterion_row(criterion: CriterionView, width: int, glyphs: Glyphs) -> Row:
+    """`✓ error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long."""
+    mark, ink = criterion_mark(criterion.verdict, glyphs)
+    near = 6 if width >= 48 else 0
+    name = max(width - 3 - 10 - (near + 2 if near else 0) - 10, 10)
+    value = value_ink(criterion.verdict, Verdict.FAIL)
+    gauge: Row = EMPTY
+    if near:
+        known = criterion.near is not None
+        warn = criterion.verdict is not Verdict.FAIL or (criterion.near or 0.0) >= NEAR
+        gauge = bar(criterion.near or 0.0, near, glyphs, Ink.BAD if warn else Ink.OK) if known else row(" " * near)
+        gauge = (("  ", Ink.TEXT), *gauge)
+    return row(
+        (f" {mark} ", ink),
+        cell(label_of(criterion), name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
+        right(clean(criterion.now), 9, value),
+        *gauge,
+        right(held_for(criterion), 10, Ink.DIM if criterion.verdict is Verdict.FAIL else Ink.BAD),
+    )
+
+
+def explained(verdict: Verdict, detail: str) -> list[Row]:
+    """The row below a rule that nobody can judge: why."""
+    return [row(("     ", Ink.TEXT), (clean(detail), Ink.UNKNOWN))] if detail and verdict in BLIND else []
+
+
+def gate_rows(gates: Sequence[GateView], width: int, most: int, glyphs: Glyphs) -> list[Row]:
+    """At most `most` rows, each rule that is blind followed by why; the last row counts those left out."""
+    told = [[gate_row(gate, width, glyphs), *explained(gate.verdict, gate.detail)] for gate in worst_gates(gates)]
+    return _most(told, most, "gate")
+
+
+def criterion_rows(criteria: Sequence[CriterionView], width: int, most: int, glyphs: Glyphs) -> list[Row]:
+    """The same for rollback criteria."""
+    told = [
+        [criterion_row(each, width, glyphs), *explained(each.verdict, each.detail)] for each in worst_criteria(criteria)
+    ]
+    return _most(told, most, "criterion", "criteria")
+
+
+def _most(told: list[list[Row]], most: int, one: str, many: str = "") -> list[Row]:
+    """Rules before reasons: where there is no room for all, the reasons of the last ones go first."""
+    for entry in reversed(told):
+        if sum(map(len, told)) <= most:
+            break
+        del entry[1:]
+    shown = told if len(told) <= most else told[: max(most - 1, 1)]
+    rows = [each for entry in shown for each in entry][: max(most, 0)]
+    if len(shown) < len(told) and len(rows) < most:
+        left = plural(len(told) - len(shown), f"more {one}", f"more {many}" if many else "")
+        rows.append(row((f"   and {left}; z shows all", Ink.DIM)))
+    return rows
+
+
+def two_columns(left: Sequence[Row], right_side: Sequence[Row], width: int, glyphs: Glyphs) -> list[Row]:
+    """Rows beside each other, the left ones in `width` cells."""
+    count = max(len(left), len(right_side))
+    padded = [*left, *[EMPTY] * (count - len(left))], [*right_side, *[EMPTY] * (count - len(right_side))]
+    return [(*fit(one, width, glyphs.cut), *other) for one, other in zip(*padded, strict=True)]
