@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from console.core.operations import ActionFailed
 from console.core.rollouts.plan import Autoscaler, Nothing, Phase, RolloutPlan
@@ -114,8 +114,14 @@ def drift(tools: Tools, phase: Phase, rollout: Rollout) -> tuple[str, ...]:
         return tuple(found)
     from console.actions.strategies.making import strategy_of
 
+    good = rollout.goods.get(phase.environment) or {}
     strategy = strategy_of(
-        phase, tools.cluster(), tools.namespace, run=tools.run, clock=lambda: rollout.started, version=rollout.version
+        phase,
+        tools.cluster(),
+        tools.namespace,
+        run=tools.run,
+        clock=lambda: datetime.now(UTC),
+        good=good.get("traffic"),
     )
     sides = strategy.sides()
     if sides.share is not None and abs(sides.share - attempt.applied) > SAME_SHARE:

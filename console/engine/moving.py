@@ -57,7 +57,7 @@ class Moving:
         self._check(self.phase.before)
         applied = None
         if not isinstance(self.phase.strategy, Nothing):
-            strategy = self._strategy(self.phase)
+            strategy = self._strategy(self.phase, good)
             foreseen = strategy.foresee(self._asked(settings))
             if foreseen.refused:
                 raise ActionFailed(f"nothing was changed: {foreseen.refused}")
@@ -71,18 +71,18 @@ class Moving:
         self._check(self.phase.after)
         return applied
 
-    def set(self, settings: tuple[tuple[str, str], ...]) -> Applied | None:
+    def set(self, settings: tuple[tuple[str, str], ...], good: Mapping[str, Any] | None) -> Applied | None:
         """Bring timed settings about."""
         if isinstance(self.phase.strategy, Nothing):
             return None
-        return self._apply(self._strategy(self.phase), settings)
+        return self._apply(self._strategy(self.phase, good), settings)
 
     def put_back(self, good: Mapping[str, Any]) -> str:
         """Return to what was recorded good: traffic, flags, autoscalers, then the plan's steps. One line of what was
         verified. Raises ActionFailed, Unverified.
         """
         phase = self.plan.phases[int(good["phase"])]
-        strategy = self._strategy(phase)
+        strategy = self._strategy(phase, good)
         told = strategy.roll_back(
             good["traffic"],
             self._asked(()),
@@ -132,10 +132,13 @@ class Moving:
         share = self.phase.share or NO_SHARE
         return Asked(self.version, share, settings, self.rollout, self.epoch, self.phase.name)
 
-    def _strategy(self, phase: Phase) -> Strategy:
+    def _strategy(self, phase: Phase, good: Mapping[str, Any] | None = None) -> Strategy:
         from console.actions.strategies.making import strategy_of
 
-        return strategy_of(phase, self.tools.cluster(), self.tools.namespace, run=self.tools.run, clock=self.clock)
+        traffic = good.get("traffic") if good is not None else None
+        return strategy_of(
+            phase, self.tools.cluster(), self.tools.namespace, run=self.tools.run, clock=self.clock, good=traffic
+        )
 
     def _record(self, strategy: Strategy) -> dict[str, Any]:
         """Everything that a rollback returns to."""

@@ -248,7 +248,7 @@ class RolloutWorld:
                 ]
                 return Progress(job, "done", "; ".join(each for each in told if each))
             case "settings":
-                applied = moving.set(job.settings)
+                applied = moving.set(job.settings, good)
             case _:
                 applied = moving.apply(
                     job.settings,
