@@ -35,11 +35,12 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class ApplySettings:
-    """Bring the timed settings of that index about, then write SET."""
+    """Bring the timed settings of that index about, then write SET. soak: the clock as it stands now, as with Stay."""
 
     phase: int
     attempt: int
     index: int
+    soak: Soak | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class Promote:
     """Write PROMOTED, after SOAKED with this clock. override: the typed reason where gates do not pass, else empty.
-    ask: the number of the ask it answers, 0 where none was needed. last: COMPLETED follows.
+    ask: the number of the ask it answers, 0 where none was needed. last: Complete follows.
     """
 
     phase: int
@@ -118,7 +119,7 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Every phase is promoted and COMPLETED is missing, for the driver ended between the two: unfreeze, write it."""
+    """Every phase is promoted: unfreeze what is frozen, then write COMPLETED."""
 
 
 Decision = (

@@ -45,7 +45,8 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One fact. number: the journal's sequence number. at: rollout time, aware UTC; a practice world's may run faster
-    than the wall's. by: who, as `user@host`, or `driver`. role: `note`, `intent` or `result`.
+    than the wall's. by: who, as `user@host`, or `driver`. role: `note`, `intent` or `result`. intent: for a result, the
+    number of its intent.
     """
 
     kind: Kind
@@ -54,3 +55,4 @@ class Fact:
     by: str
     body: Mapping[str, Any] = field(default_factory=dict)
     role: str = "note"
+    intent: int | None = None

@@ -107,9 +107,10 @@ class Rollout:
     """One run of a plan. phase: the index of the phase it is in or waits for.
 
     attempts: oldest first; the last one is the present one while its `ended` is None. goods: by environment, what was
-    recorded good before the first write there. dangling: numbers of intents without a result. number: of the newest fact
-    folded. exposed: the new version may have traffic, for something was written since the start or the last rollback.
-    accepted: what the engine held for and a person resumed over in this attempt; it is not held for again.
+    recorded good before the first write there. dangling: numbers of intents without a result. number: of the newest
+    fact folded. exposed: the new version may have traffic, for something was written since the start or the last
+    rollback. through: every phase is promoted, and only COMPLETED is missing. accepted: what the engine held for and a
+    person resumed over in this attempt; it is not held for again.
     """
 
     id: str
@@ -132,6 +133,7 @@ class Rollout:
     number: int = 0
     ignored: tuple[str, ...] = ()
     exposed: bool = False
+    through: bool = False
     accepted: tuple[str, ...] = ()
 
     @property
