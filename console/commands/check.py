@@ -23,7 +23,8 @@ exit codes: 0 no fault; 1 faults; 2 there is no such file
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("path", help="a system.yaml, its folder, one of its *.rollout.yaml, or the name of a shipped system")
+    known = "a system.yaml, its folder, one of its *.rollout.yaml, or the name of a shipped system"
+    parser.add_argument("path", help=known)
     parser.add_argument("--json", action="store_true", help="the faults as JSON")
     parser.set_defaults(run=run)
 

@@ -4,6 +4,7 @@ shell commands are bash.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -73,7 +74,12 @@ def command_faults(sheet: Sheet) -> Iterator[Fault]:
     for line, command in sheet.commands:
         try:
             asked = subprocess.run(
-                ["bash", "-n"], input=command.encode(), capture_output=True, timeout=BASH_SECONDS, check=False
+                ["bash", "-n"],
+                input=command.encode(),
+                capture_output=True,
+                timeout=BASH_SECONDS,
+                check=False,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             yield Fault(sheet.path, line, f"bash cannot be asked about the command: {error}", "install bash")

@@ -129,7 +129,7 @@ def _phase(table: Table, defaults: Defaults, before: _Before) -> Phase:
         sign_offs=_sign_offs(table, defaults.roles),
         cadence=span_of(table, "cadence", "1m", "30d"),
         not_before=moment_of(table, "not_before", defaults.day_one),
-        interval=span_of(table, "interval", "1s", LONGEST) or NOTHING,
+        interval=_interval(table, len(before.names) == 1),
         promotion=word_of(table, "promotion", PROMOTIONS, defaults.promotion),
         line=table.at,
     )
@@ -223,6 +223,14 @@ def _strategy(table: Table, share: Share | None, environment: Environment | None
     if share is None or chosen.strategy is None:
         return Nothing()
     return settled(chosen.strategy, chosen.line, share, table, environment)
+
+
+def _interval(table: Table, first: bool) -> timedelta:
+    interval = span_of(table, "interval", "1s", LONGEST) or NOTHING
+    if interval and first:
+        wrong = f"`interval` of {table.where} counts from the phase before it, and it is the first"
+        table.fault("interval", wrong, "remove it, or write `not_before:`")
+    return interval
 
 
 def _settings(table: Table, share: Share | None) -> tuple[Settings, ...]:

@@ -207,9 +207,7 @@ class Table:
             self.fault(key, wrong, f"write `${{{found[1]}:-what holds where the variable is not set}}`")
         for name, _default in SETTING.findall(text) if self.sheet.journalled else ():
             if SOUNDS_SECRET.search(name) or URL_WITH_PASSWORD.search(self.sheet.environ.get(name, "")):
-                wrong = (
-                    f"`{key}` of {self.where} takes ${{{name}}}, which is a secret, and plans are journalled"
-                )
+                wrong = f"`{key}` of {self.where} takes ${{{name}}}, which is a secret, and plans are journalled"
                 self.fault(key, wrong, "take it out; a shell command may read it from its environment")
         return SETTING.sub(lambda found: self.sheet.setting(found[1], found[2]), text)
 

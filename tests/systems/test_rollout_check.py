@@ -1,0 +1,71 @@
+"""`check` looks at plans further than reading them does, and runs nothing of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from console.systems.loader import check, load_system
+from console.systems.rollout_plans import load_plan
+from tests.systems.plans import PLAN, SYSTEM, line_of, system_in
+
+COMMANDS = """\
+      - name: shell
+        run: |
+          if true; then
+            echo fine
+          echo "no end"
+"""
+
+
+def test_check_reads_the_plans_and_asks_bash_about_their_commands(tmp_path: Path) -> None:
+    system_in(tmp_path)
+    text = PLAN.replace("    after:\n", COMMANDS + "    after:\n").replace("run: git status", "run: 'echo )'")
+    plan = tmp_path / "release.rollout.yaml"
+    plan.write_text(text)
+    load_plan(plan, load_system(tmp_path, environ={}), environ={})
+    (tmp_path / "other.rollout.yaml").write_text(PLAN.replace("name: release", "name: other").replace("[lead]", "[x]"))
+    faults = check(tmp_path, environ={})
+    assert [(fault.path.name, fault.line) for fault in faults] == [
+        ("other.rollout.yaml", line_of(PLAN, "[lead]")),
+        ("release.rollout.yaml", line_of(text, "echo )")),
+        ("release.rollout.yaml", line_of(text, '"no end"') + 1),
+    ]
+    assert "unexpected token `)'" in faults[1].wrong and "end of file" in faults[2].wrong
+    assert check(plan, environ={}) == faults[1:]
+
+
+def test_check_runs_nothing_of_a_plan(tmp_path: Path) -> None:
+    system_in(tmp_path)
+    text = PLAN.replace("run: git status", f"run: touch {tmp_path}/ran")
+    (tmp_path / "release.rollout.yaml").write_text(text)
+    assert check(tmp_path, environ={}) == () and not (tmp_path / "ran").exists()
+
+
+def test_plans_of_a_broken_system_are_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "system.yaml").write_text(SYSTEM.replace("unit: ms", "unit: megs"))
+    plan = tmp_path / "release.rollout.yaml"
+    plan.write_text(PLAN)
+    assert [fault.path.name for fault in check(tmp_path, environ={})] == ["system.yaml"]
+    assert [fault.path.name for fault in check(plan, environ={})] == ["system.yaml"]
+
+
+def test_the_command_takes_a_single_plan(tmp_path: Path) -> None:
+    system_in(tmp_path)
+    plan = tmp_path / "release.rollout.yaml"
+
+    def said(text: str) -> tuple[int, str]:
+        plan.write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "console.cli", "check", str(plan)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout.strip()
+
+    assert said(PLAN) == (0, f"{plan}: no fault")
+    code, shown = said(PLAN.replace("[lead]", "[leed]"))
+    assert code == 1 and shown.startswith(f"{plan}:{line_of(PLAN, '[lead]')}: ")
