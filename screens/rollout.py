@@ -17,8 +17,8 @@ from screens.base import Console
 from screens.rollout_page import Entry, page, phase_row
 from screens.room import Room
 from widgets.listing import Lines, Listing
-from widgets.phases import rollout_time, soak_row
-from widgets.progress import state_rows
+from widgets.phases import driver_words, rollout_time, soak_row
+from widgets.progress import WIDE, state_rows
 from widgets.rows import EMPTY, row
 from widgets.vocabulary import Ink
 from widgets.words import clean
@@ -61,6 +61,7 @@ class RolloutRoom(Room):
         self.entries: list[Entry] = []
         self.plan: RolloutPlan | None = None
         self._here: int | None = None
+        self._placed = False
 
     def content(self) -> Iterable[Widget]:
         """State, phases, page."""
@@ -80,7 +81,6 @@ class RolloutRoom(Room):
         """Begin in the page, at the first thing that is asked; read what the file says of the other phases."""
         super().on_mount()
         self.page.focus()
-        self._to_first_asked()
         self.console.ask("", self.desk.rollout_plans, self._read)
 
     def on_resize(self) -> None:
@@ -111,9 +111,10 @@ class RolloutRoom(Room):
         if view is None or not width:
             return
         at = rollout_time(picture, now)
-        self.state.set(
-            [*state_rows(view, now, width, 3 if height >= SHORT else 2), soak_row(view, at, width, self.look.glyphs)]
-        )
+        state = state_rows(view, now, width, 3)
+        if width < WIDE and not view.driver.alive:
+            state.append(row(" ", *driver_words(view.driver, now)))
+        self.state.set([*state, soak_row(view, at, width, self.look.glyphs)])
         if self._here != view.phase:
             if self._here is None or self.chosen == self._here:
                 self.phases.cursor = view.phase
@@ -125,6 +126,9 @@ class RolloutRoom(Room):
         self.between.set([row((f"{self.look.glyphs.across * 3} ", Ink.FRAME), (title, Ink.TITLE), (here, Ink.DIM))])
         self.entries = page(view, self.chosen, self.written(view), now, at, width, self.look.glyphs)
         self.page.set([entry.row for entry in self.entries])
+        if not self._placed:
+            self._placed = True
+            self._to_first_asked()
 
     def _to_first_asked(self) -> None:
         view = self.console.picture.rollout

@@ -15,6 +15,8 @@ from widgets.rules import criterion_row, explained, gate_row, worst_criteria, wo
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, hours, moment
 
+WIDE = 100
+NOW = ("here", "failed")
 WIDEST = 116
 """Cells a rule's row is stretched to at most."""
 
@@ -39,22 +41,24 @@ def prose(text: str, width: int, ink: Ink = Ink.TEXT, indent: str = "   ") -> li
 
 
 def phase_row(phase: PhaseView, attempts: Sequence[AttemptView], now: datetime, width: int, glyphs: Glyphs) -> Row:
-    """A phase in a line: mark, title, environment, share, soak, when it began or will at the earliest, how it ended."""
+    """A phase in a line: mark, title, environment, share, soak, when it began or (`~`) will at the earliest, and how
+    its last attempt ended, with the number of attempts where there was more than one.
+    """
     mark, ink = phase_mark(phase, glyphs)
-    about = "~" if phase.estimated else " "
-    when = moment(phase.begins, now) if phase.begins else glyphs.none
+    when = f"{'~' if phase.estimated else ' '}{moment(phase.begins, now)}" if phase.begins else f" {glyphs.none}"
     tried = [each for each in attempts if each.phase == phase.name]
     last = tried[-1].outcome if tried else ""
-    times = f", attempt {len(tried)}" if len(tried) > 1 else ""
-    title = 30 if width >= 100 else 22
+    times = f" ({len(tried)})" if len(tried) > 1 else ""
+    wide = width >= WIDE
+    said = last if wide else last.partition(":")[0]
     return row(
         (f" {mark} ", ink),
-        cell(clean(phase.title or phase.name), title, Ink.STRONG if phase.mark in ("here", "failed") else Ink.TEXT),
-        cell(clean(phase.environment), 12, Ink.DIM),
-        cell(clean(phase.share or glyphs.none), 13),
-        cell(hours(phase.soak) if phase.soak else glyphs.none, 6, Ink.DIM),
-        (f"{about}{when}"[:15].ljust(16), Ink.DIM),
-        (clean(last) + times if last else times[2:], Ink.BAD if last.startswith("rolled") else Ink.DIM),
+        cell(clean(phase.title or phase.name), 30 if wide else 20, Ink.STRONG if phase.mark in NOW else Ink.TEXT),
+        cell(clean(phase.environment), 12 if wide else 11, Ink.DIM),
+        cell(clean(phase.share or glyphs.none), 14 if wide else 12),
+        cell(hours(phase.soak) if phase.soak else glyphs.none, 6 if wide else 5, Ink.DIM),
+        cell(when, 15, Ink.DIM),
+        (clean(said) + times, Ink.BAD if last.startswith("rolled") else Ink.DIM),
     )
 
 
@@ -172,7 +176,8 @@ def present(view: RolloutView, at: datetime, width: int, glyphs: Glyphs) -> list
     for gate in worst_gates(view.gates):
         entries.append(Entry(gate_row(gate, stretched, glyphs)))
         entries += [Entry(each) for each in explained(gate.verdict, gate.detail)]
-        entries += prose(gate.text, width, Ink.DIM, "     ")
+        if squeezed(gate.text) != squeezed(gate.title + gate.need):
+            entries += prose(gate.text, width, Ink.DIM, "     ")
     entries += heading("Rolls back by itself when", "" if view.criteria else "nothing does")
     for criterion in worst_criteria(view.criteria):
         entries.append(Entry(criterion_row(criterion, stretched, glyphs)))
@@ -180,6 +185,11 @@ def present(view: RolloutView, at: datetime, width: int, glyphs: Glyphs) -> list
         if criterion.title not in (criterion.text, ""):
             entries += prose(f"{criterion.title}: {criterion.text}", width, Ink.DIM, "     ")
     return entries
+
+
+def squeezed(text: str) -> str:
+    """A condition without what may differ between its text and its words."""
+    return text.replace(" ", "").replace("_", "").lower()
 
 
 def foretold(phase: Phase, width: int) -> list[Entry]:

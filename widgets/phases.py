@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.core.evaluation import Verdict
 from console.core.rollouts.state import RolloutState
 from widgets.gauges import bar
 from widgets.rows import EMPTY, Row, ends, row, width_of
@@ -88,10 +89,19 @@ def _line(view: RolloutView, levels: list[int], glyphs: Glyphs) -> Row:
 
 def state_words(view: RolloutView) -> Row:
     """`SOAKING`, `SOAKING  FLYING BLIND `, ` ROLLING BACK `."""
-    ink = STATE_INK[view.state]
+    ink = soak_ink(view) if view.state is RolloutState.SOAKING else STATE_INK[view.state]
     word = view.state.value.upper()
     spans: Row = ((f" {word} " if ink is Ink.ALARM else word, ink),)
     return (*spans, (" ", Ink.TEXT), (" FLYING BLIND ", Ink.ALARM)) if view.blind else spans
+
+
+def soak_ink(view: RolloutView) -> Ink:
+    """Green only while the clock runs: somebody drives, everything can be judged, nothing is bad."""
+    if view.blind or (view.soak is not None and view.soak.blind):
+        return Ink.UNKNOWN
+    bad = any(gate.verdict is Verdict.FAIL for gate in view.gates)
+    bad = bad or any(each.verdict in (Verdict.PASS, Verdict.PENDING) for each in view.criteria)
+    return Ink.WARN if bad or not view.driver.alive or view.state is RolloutState.HELD else Ink.OK
 
 
 def driver_words(driver: DriverView, now: datetime) -> Row:
@@ -137,7 +147,7 @@ def soak_row(view: RolloutView, now: datetime, width: int, glyphs: Glyphs) -> Ro
     long = min(room - width_of(shares) - 4, LONGEST)
     if view.soak is not None and clocked and long >= SHORTEST:
         ratio = view.soak.observed / view.soak.needed
-        gauge = (*bar(ratio, long, glyphs, Ink.UNKNOWN if view.soak.blind else Ink.OK), ("  ", Ink.TEXT))
+        gauge = (*bar(ratio, long, glyphs, soak_ink(view)), ("  ", Ink.TEXT))
     return ends(row((_SOAK, Ink.DIM), *gauge, *words), (*shares, (" ", Ink.TEXT)), width, glyphs.cut)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from console.core.evaluation import Verdict
 from console.core.rollouts.state import RolloutState
 from widgets.phases import (
     asks_words,
@@ -19,7 +20,7 @@ from widgets.phases import (
 from widgets.rows import EMPTY, Row, cell, ends, row, width_of
 from widgets.rules import criterion_row, criterion_rows, gate_row, gate_rows, two_columns, worst_criteria, worst_gates
 from widgets.vocabulary import Glyphs, Ink
-from widgets.words import clean
+from widgets.words import clean, steps
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 
 WIDE = 100
 """Cells inside the frame from which gates and criteria stand beside each other and the driver beside the state."""
+OLD = timedelta(minutes=1)
 INDENT = 10
+LEAD = "rolls back when "
+NEAREST = 3
+"""Rows from which one is kept for the nearest criterion, though nothing is the matter with it."""
+SHORT = 5
 ROOMY = 7
 """Rows from which the columns have a heading."""
 
@@ -89,18 +95,22 @@ def rule_rows(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[
 
 
 def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
-    """The worst gates, and before them every criterion that is tripped, breached or cannot be judged.
-
-    With room for both, gates come before criteria and all are shown.
+    """Gates above criteria where there is room for all. Else criteria that are tripped, breached or cannot be judged
+    come first, then the worst gates, then the criterion that is nearest.
     """
     gates, criteria = worst_gates(view.gates), worst_criteria(view.criteria)
     if most >= len(gates) + len(criteria):
-        return [*gate_rows(gates, width, most, glyphs), *criterion_rows(criteria, width, most - len(gates), glyphs)]
-    loud = [each for each in criteria if each.verdict.value != "fail"][: max(most - 1, 1)]
-    rows = [criterion_row(each, width, glyphs) for each in loud]
-    rows += [gate_row(gate, width, glyphs) for gate in gates[: most - len(rows)]]
-    rows += [criterion_row(each, width, glyphs) for each in criteria[len(loud) :][: most - len(rows)]]
-    return rows
+        return [
+            *gate_rows(gates, width, most, glyphs),
+            *criterion_rows(criteria, width, most - len(gates), glyphs, LEAD),
+        ]
+    loud = [each for each in criteria if each.verdict is not Verdict.FAIL][: max(most - 1, 1)]
+    calm = criteria[len(loud) :]
+    rows = [criterion_row(each, width, glyphs, LEAD) for each in loud]
+    room = most - len(rows)
+    nearest = 0 if loud or room < NEAREST else 1
+    rows += [gate_row(gate, width, glyphs) for gate in gates[: room - nearest]]
+    return rows + [criterion_row(each, width, glyphs, LEAD) for each in calm[: most - len(rows)]]
 
 
 def progress_rows(
@@ -109,7 +119,7 @@ def progress_rows(
     """The pane's rows while a rollout is under way; never more than `height`."""
     at = rollout_time(picture, now)
     roomy = height >= ROOMY
-    rows = [phase_line(view, width, glyphs), *state_rows(view, now, width, 3 if roomy else 2)]
+    rows = [phase_line(view, width, glyphs), *state_rows(view, now, width, 3 if height > SHORT else 2)]
     rows.append(soak_row(view, at, width, glyphs))
     if picture.rollout_error:
         rows.append(row((f" {glyphs.failed} could not read: ", Ink.BAD), clean(picture.rollout_error)))
@@ -128,6 +138,8 @@ def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: G
     """`phase 4 of 8 · production canary`, before it whoever is missing, after it what is due."""
     dot = (f" {glyphs.dot} ", Ink.DIM)
     parts: list[Row] = []
+    if (age := rollout_age(picture, view, now)) > OLD:
+        parts.append(row((f"STALE {steps(age)}", Ink.ALARM)))
     if not wide and not (view.driver.alive and view.driver.who):
         parts.append(driver_words(view.driver, now)[:1])
     parts.append(row(f"phase {view.phase + 1} of {len(view.phases)}"))
@@ -144,6 +156,11 @@ def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: G
     return spans
 
 
+def rollout_age(picture: Picture, view: RolloutView, now: datetime) -> timedelta:
+    """How old what is said of the rollout is, in the wall's time."""
+    return (rollout_time(picture, now) - view.taken_at) / view.speed
+
+
 def idle_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
     """The line below what is deployed while no rollout is under way; empty where the system has no plan."""
     if picture.rollout_error:
@@ -157,5 +174,5 @@ def idle_row(picture: Picture, now: datetime, glyphs: Glyphs) -> Row:
     return row(
         (f" {clean(view.plan)} of {clean(view.version)} ", Ink.TEXT),
         (view.state.value.upper(), ink),
-        (f" {glyphs.dot} {start} {glyphs.dot} Enter tells all of it", Ink.DIM),
+        (f" {glyphs.dot} Enter tells all of it; {start}", Ink.DIM),
     )

@@ -10,7 +10,7 @@ from console.core.states import Outcome
 from widgets.gauges import bar
 from widgets.pane import Face, Pane
 from widgets.phases import under_way
-from widgets.progress import WIDE, idle_row, progress_rows, progress_title
+from widgets.progress import OLD, WIDE, idle_row, progress_rows, progress_title, rollout_age
 from widgets.rows import EMPTY, Row, cell, right, row
 from widgets.states import placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
@@ -251,5 +251,6 @@ class RolloutPane(Pane):
         """Title and rows."""
         glyphs = self.look.glyphs
         rows = rollout_rows(picture, now, width, height, glyphs)
-        stale = under_way(picture) is None and picture.cluster.is_stale(now)
+        view = under_way(picture)
+        stale = picture.cluster.is_stale(now) if view is None else rollout_age(picture, view, now) > OLD
         return Face(title(picture, now, glyphs, width), rows, stale)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from console.core.rollouts.view import CriterionView, GateView
 
 BLIND = (Verdict.ERROR, Verdict.NODATA)
+TRIPS = (Verdict.PASS, Verdict.PENDING)
 _GATE_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.NODATA, Verdict.PENDING, Verdict.PASS)
 _CRITERION_ORDER = (Verdict.PASS, Verdict.PENDING, Verdict.ERROR, Verdict.NODATA, Verdict.FAIL)
 NEAR = 0.8
@@ -98,8 +99,10 @@ def held_for(criterion: CriterionView) -> str:
     return f"{hours(criterion.true_for)} of {hours(criterion.needed)}" if criterion.needed else ""
 
 
-def criterion_row(criterion: CriterionView, width: int, glyphs: Glyphs) -> Row:
-    """`✓ error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long."""
+def criterion_row(criterion: CriterionView, width: int, glyphs: Glyphs, lead: str = "") -> Row:
+    """`✓ error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long. lead: words before its name,
+    where it stands among gates.
+    """
     mark, ink = criterion_mark(criterion.verdict, glyphs)
     near = 6 if width >= 48 else 0
     name = max(width - 3 - 10 - (near + 2 if near else 0) - 10, 10)
@@ -112,10 +115,10 @@ def criterion_row(criterion: CriterionView, width: int, glyphs: Glyphs) -> Row:
         gauge = (("  ", Ink.TEXT), *gauge)
     return row(
         (f" {mark} ", ink),
-        cell(label_of(criterion), name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
+        cell(lead + label_of(criterion), name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
         right(clean(criterion.now), 9, value),
         *gauge,
-        right(held_for(criterion), 10, Ink.DIM if criterion.verdict is Verdict.FAIL else Ink.BAD),
+        right(held_for(criterion), 10, Ink.BAD if criterion.verdict in TRIPS else Ink.DIM),
     )
 
 
@@ -130,10 +133,13 @@ def gate_rows(gates: Sequence[GateView], width: int, most: int, glyphs: Glyphs) 
     return _most(told, most, "gate")
 
 
-def criterion_rows(criteria: Sequence[CriterionView], width: int, most: int, glyphs: Glyphs) -> list[Row]:
+def criterion_rows(
+    criteria: Sequence[CriterionView], width: int, most: int, glyphs: Glyphs, lead: str = ""
+) -> list[Row]:
     """The same for rollback criteria."""
     told = [
-        [criterion_row(each, width, glyphs), *explained(each.verdict, each.detail)] for each in worst_criteria(criteria)
+        [criterion_row(each, width, glyphs, lead), *explained(each.verdict, each.detail)]
+        for each in worst_criteria(criteria)
     ]
     return _most(told, most, "criterion", "criteria")
 
