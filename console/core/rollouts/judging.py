@@ -10,11 +10,19 @@ from console.core.rollouts.plan import Phase, RolloutPlan, Rule
 from console.core.rollouts.soak import Mood, Soak, SoakRules
 from console.core.rollouts.state import Attempt, Judged, Rollout, RolloutState
 from console.core.terms import Average, FailedChecks, Freshness, Stability
-from console.core.units import show
+from console.core.units import show, show_span
 from console.core.view import predicate
 
 NOT_JUDGED = Evaluation(Verdict.NODATA, detail="it was not judged yet")
 _BLIND = (Verdict.NODATA, Verdict.ERROR)
+_OF_GATE = {
+    Verdict.PASS: "passes",
+    Verdict.FAIL: "fails",
+    Verdict.PENDING: "does not pass for long enough yet",
+    Verdict.NODATA: "has no data",
+    Verdict.ERROR: "cannot be read",
+}
+_OF_CRITERION = {**_OF_GATE, Verdict.PASS: "trips", Verdict.FAIL: "is quiet", Verdict.PENDING: "does not trip yet"}
 _UNDONE = (RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK, RolloutState.COMPLETED, RolloutState.ABORTED)
 
 
@@ -85,11 +93,16 @@ def to_judge(plan: RolloutPlan, rollout: Rollout) -> tuple[ToJudge, ...]:
     return tuple(rules)
 
 
+def bearing(plan: RolloutPlan, rollout: Rollout) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """The gates and the criteria that bear on the rollout as it stands: gates once the phase is confirmed."""
+    attempt = rollout.attempt
+    confirmed = attempt is not None and attempt.confirmed_at is not None
+    return plan.phases[attempt.phase].gates if attempt is not None and confirmed else (), armed(plan, rollout)
+
+
 def mood(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> Mood:
     """What the time since the last tick is worth; between two phases, whether the armed criteria can be judged."""
-    attempt = rollout.attempt
-    gates = () if attempt is None else plan.phases[attempt.phase].gates
-    criteria = armed(plan, rollout) if attempt is None else plan.phases[attempt.phase].criteria
+    gates, criteria = bearing(plan, rollout)
     of_gates = [verdict(judged, rule) for rule in gates]
     of_criteria = [verdict(judged, rule) for rule in criteria]
     if any(one.verdict in _BLIND for one in (*of_gates, *of_criteria)):
@@ -114,10 +127,8 @@ def breached(rule: Rule, evaluation: Evaluation) -> bool:
 
 
 def blind(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> str:
-    """What cannot be judged, as a sentence; empty where all of it can."""
-    attempt = rollout.attempt
-    gates = () if attempt is None else plan.phases[attempt.phase].gates
-    criteria = armed(plan, rollout) if attempt is None else plan.phases[attempt.phase].criteria
+    """What cannot be judged and should be, as a sentence; empty where all of it can."""
+    gates, criteria = bearing(plan, rollout)
     unknown = [rule for rule in (*gates, *criteria) if verdict(judged, rule).verdict in _BLIND]
     if not unknown:
         return ""
@@ -137,9 +148,11 @@ def unproven(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> tuple[str, 
     if attempt is None:
         return ()
     phase = plan.phases[attempt.phase]
-    gates = [rule for rule in phase.gates if verdict(judged, rule).verdict is not Verdict.PASS]
-    criteria = [rule for rule in phase.criteria if not _quiet(rule, verdict(judged, rule))]
-    return tuple(told(rule, verdict(judged, rule)) for rule in (*gates, *criteria))
+    gates = [told(rule, one) for rule in phase.gates if (one := verdict(judged, rule)).verdict is not Verdict.PASS]
+    criteria = [
+        told(rule, one, "criterion") for rule in phase.criteria if not _quiet(rule, one := verdict(judged, rule))
+    ]
+    return (*gates, *criteria)
 
 
 def unticked(plan: RolloutPlan, attempt: Attempt) -> tuple[int, ...]:
@@ -155,13 +168,14 @@ def unsigned(plan: RolloutPlan, attempt: Attempt) -> tuple[str, ...]:
 
 
 def due(plan: RolloutPlan, rollout: Rollout) -> tuple[datetime | None, str]:
-    """When the phase to come may begin, None for at once, and what it waits for until then."""
+    """When the phase to come may begin, None for at once, and why not earlier."""
     phase, due_at, why = plan.phases[rollout.phase], None, ""
     if phase.not_before is not None:
-        due_at, why = phase.not_before, "it is not to begin before"
+        due_at, why = phase.not_before, "not before its date in the plan"
     confirmed = confirmed_before(rollout)
     if phase.interval and confirmed is not None and (due_at is None or confirmed + phase.interval > due_at):
-        due_at, why = confirmed + phase.interval, "the interval since the phase before lasts until"
+        due_at = confirmed + phase.interval
+        why = f"{show_span(phase.interval)} after the phase before was confirmed"
     return due_at, why
 
 
@@ -212,16 +226,18 @@ def evidence(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> tuple[str, 
         return ()
     phase = plan.phases[attempt.phase]
     return tuple(
-        [f"gate {told(rule, verdict(judged, rule))}" for rule in phase.gates]
-        + [f"criterion {told(rule, verdict(judged, rule))}" for rule in phase.criteria]
+        [told(rule, verdict(judged, rule)) for rule in phase.gates]
+        + [told(rule, verdict(judged, rule), "criterion") for rule in phase.criteria]
     )
 
 
-def told(rule: Rule, evaluation: Evaluation) -> str:
-    """A rule and its verdict: `P99: fail at 243 ms, < 200 ms is asked`."""
+def told(rule: Rule, evaluation: Evaluation, kind: str = "gate") -> str:
+    """A rule and its verdict as a sentence: `P99 fails at 243 ms; it must be < 200 ms`. kind: `gate` or `criterion`."""
+    words = _OF_GATE if kind == "gate" else _OF_CRITERION
     at = f" at {shown}" if (shown := shown_value(rule, evaluation)) else ""
     tail = f": {evaluation.detail}" if evaluation.detail and evaluation.verdict in _BLIND else ""
-    return f"{rule.name}: {evaluation.verdict.value}{at}, {rule.condition.need} is asked{tail}"
+    asked = "it must be" if kind == "gate" else "it rolls back when"
+    return f"{rule.name} {words[evaluation.verdict]}{at}{tail}; {asked} {rule.condition.need}"
 
 
 def shown_value(rule: Rule, evaluation: Evaluation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from console.core.rollouts import decisions
-from console.core.rollouts.asking import ACTIONS, may, missing, persons, stale
+from console.core.rollouts.asking import ACTIONS, at, may, missing, persons, stale
 from console.core.rollouts.decisions import Decision
 from console.core.rollouts.folding import advance, folded
 from console.core.rollouts.judging import (
@@ -174,7 +174,7 @@ def _not_yet(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
     """Why the phase to come does not begin yet; empty where it does."""
     when, why = due(plan, rollout)
     if when is not None and when > now:
-        return f"{plan.phases[rollout.phase].shown} begins at {when:%Y-%m-%d %H:%M}Z, for {why} then; h resumes"
+        return f"{plan.phases[rollout.phase].shown} begins at {at(when)}, {why}; h resumes"
     return "; ".join(judged.unmet)
 
 

@@ -14,6 +14,8 @@ from console.core.units import show_span
 
 def why_line(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime) -> str:
     """Why the rollout is where it is, what is next, and which keys; never empty."""
+    if trips := tripped(plan, rollout, judged):
+        return f"{told(trips, verdict(judged, trips), 'criterion')}: the rollback follows at once, no key is needed"
     match rollout.state:
         case RolloutState.PLANNED:
             return _planned(plan, rollout, judged, now)
@@ -24,16 +26,14 @@ def why_line(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
         case RolloutState.HELD:
             return _held(plan, rollout, judged)
         case RolloutState.ROLLING_BACK:
-            return f"rolling back, for {rollout.why}; next the traffic is put back and verified; no key is needed"
+            return f"rolling back: {rollout.why}; next the traffic is put back and verified; no key is needed"
         case RolloutState.ROLLED_BACK:
             name = plan.phases[rollout.phase].name
-            return (
-                f"rolled back, for {rollout.why}: {rollout.rolled_back}; t tries again from {name} or before, A aborts"
-            )
+            return f"rolled back: {rollout.why}; {rollout.rolled_back}; t tries again from {name} or before, A aborts"
         case RolloutState.COMPLETED:
             return f"every phase is promoted: {rollout.version or rollout.plan} is released; S starts another rollout"
         case RolloutState.ABORTED:
-            return f"aborted, for {rollout.why}; the traffic stays as it is; S starts another rollout"
+            return f"aborted: {rollout.why}; the traffic stays as it is; S starts another rollout"
 
 
 def no_goes(plan: RolloutPlan, rollout: Rollout) -> tuple[str, ...]:
@@ -56,9 +56,9 @@ def _planned(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
     keys = "h holds, R rolls back, A aborts" if rollout.exposed else "h holds, A aborts"
     when, why = due(plan, rollout)
     if when is not None and when > now:
-        line = f"{phase.shown} begins at {at(when)}, for {why} then; {keys}"
+        line = f"{phase.shown} begins at {at(when)}, {why}; {keys}"
     elif judged.unmet:
-        line = f"{phase.shown} waits, for {'; '.join(judged.unmet)}; it begins when that is met; {keys}"
+        line = f"{phase.shown} waits: {'; '.join(judged.unmet)}; it begins when that is met; {keys}"
     else:
         line = f"{phase.shown} is due and begins at once; {keys}"
     return _flying(plan, rollout, judged) + line
@@ -68,8 +68,9 @@ def _applying(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> str:
     phase = plan.phases[rollout.phase]
     what = f"{phase.share.text} of {phase.environment}" if phase.share else phase.shown
     then = f"it is watched for {show_span(phase.soak)}" if phase.soak else "it is judged"
-    unknown = _flying(plan, rollout, judged) if rollout.goods else ""
-    return f"{unknown}{what} is being applied; when that is confirmed {then}; h holds, R rolls back"
+    return (
+        f"{_flying(plan, rollout, judged)}{what} is being applied; when that is confirmed {then}; h holds, R rolls back"
+    )
 
 
 def _watched(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime) -> str:

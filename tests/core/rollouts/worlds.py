@@ -140,7 +140,7 @@ class Run:
         """The driver dies: what was only in its memory is gone."""
         self.soaks.clear()
 
-    def step(self, after: timedelta = SECOND, *, passed: timedelta | None | str = "as the wall") -> decisions.Decision:
+    def step(self, after: timedelta = SECOND, *, passed: timedelta | str | None = "as the wall") -> decisions.Decision:
         """Let time go by, decide, and carry it out."""
         self.now += after
         span = after if isinstance(passed, str) else passed
