@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from console.core.rollouts.asking import at, listed, may, persons, soak_missing
-from console.core.rollouts.judging import blind, due, due_settings, mood, standing, unproven
+from console.core.rollouts.judging import blind, due, due_settings, mood, standing, told, tripped, unproven, verdict
 from console.core.rollouts.plan import OnBad, Phase, Promotion, RolloutPlan
 from console.core.rollouts.soak import Mood, done, left
 from console.core.rollouts.state import Attempt, Judged, Rollout, RolloutState, Sign
