@@ -77,7 +77,7 @@ def _state(workload: Workload) -> str:
     if workload.paused:
         return "PAUSED"
     if workload.desired == 0:
-        return "PROGRESSING" if workload.optional else "NOT READY"
+        return "NOT READY" if workload.resting or not workload.optional else "PROGRESSING"
     if workload.settled:
         return "SETTLED" if workload.ready >= workload.desired else "NOT READY"
     moving = workload.updated < workload.desired or _old_pods(workload) > 0 or workload.ready >= workload.desired

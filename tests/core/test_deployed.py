@@ -162,3 +162,36 @@ def test_two_deployments_behind_one_service_are_one_picture() -> None:
 def test_what_was_not_read_is_unknown(cluster: ClusterState | None, why: str) -> None:
     shown = deployed(cluster, "v2.3.3", None, None, NOON)
     assert (shown.now, shown.state, shown.why, shown.versions) == ("", "UNKNOWN", why, ())
+
+
+def canary(pods: int = 0, desired: int = 0) -> Workload:
+    made = workload(revision(1, "v2.3.3", pods), name="hak-gal-canary", desired=desired, settled=pods == desired)
+    return replace(made, optional=True)
+
+
+def test_an_optional_workload_without_pods_is_as_good_as_one_that_is_not_there() -> None:
+    stable = workload(revision(1, "v2.3.2", 10))
+    assert seen(stable, canary()) == seen(stable) and seen(stable).state == "SETTLED"
+
+
+def test_an_optional_workload_with_pods_counts_like_any_other() -> None:
+    shown = seen(workload(revision(1, "v2.3.2", 9), desired=9), canary(1, 1))
+    assert (shown.now, shown.state) == ("v2.3.2", "SETTLED")
+    assert {one.version: one.share for one in shown.versions} == {"v2.3.3": 0.1, "v2.3.2": 0.9}
+    failing = replace(canary(1, 1), ready=0, settled=False)
+    assert seen(workload(revision(1, "v2.3.2", 9), desired=9), failing).state == "NOT READY"
+
+
+def test_an_optional_workload_whose_pods_are_leaving_is_on_its_way() -> None:
+    shown = seen(workload(revision(1, "v2.3.2", 10)), canary(2, 0))
+    assert shown.state == "PROGRESSING"
+    assert shown.why.startswith("hak-gal-canary goes to no pods, 2 to go")
+
+
+def test_a_workload_that_is_not_optional_and_has_no_pods_is_not_ready() -> None:
+    assert seen(workload(revision(1, "v2.3.2", 10)), replace(canary(), optional=False)).state == "NOT READY"
+
+
+def test_optional_workloads_that_are_all_there_is_are_said_to_serve_nothing() -> None:
+    shown = seen(canary())
+    assert shown.state == "NOT READY" and "hak-gal-canary is scaled to 0 pods and serves nothing" in shown.why
