@@ -76,21 +76,13 @@ def with_settings(
 
 
 def released(
-    template: Mapping[str, Any],
-    container: str | None,
-    asked: Asked,
-    *,
-    where: str,
-    live: Mapping[str, Any] | None = None,
+    template: Mapping[str, Any], container: str | None, version: str, values: Mapping[str, str], *, where: str
 ) -> Json:
-    """The template of the version asked for: its image, what the rollout has set so far, and what is asked now.
-
-    live: the object that carries what was set so far, None where nothing was.
-    """
-    changed = with_settings(template, container, settings_of(live, asked).items(), where=where)
+    """The template with the image of that version and these environment variables; raises as `with_settings`."""
+    changed = with_settings(template, container, values.items(), where=where)
     name = container_of(changed, container)["name"]
     chosen = next(each for each in changed["spec"]["containers"] if each["name"] == name)
-    chosen["image"] = image_of(template, container, asked.version)
+    chosen["image"] = image_of(template, container, version)
     return changed
 
 

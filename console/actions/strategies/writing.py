@@ -220,7 +220,8 @@ class Writer:
                 contact.lost(error)
 
     def _marks(self) -> dict[str, str]:
-        return {ROLLOUT: self.asked.rollout, EPOCH: str(self.asked.epoch), VERSION: self.asked.version}
+        marks = {ROLLOUT: self.asked.rollout, EPOCH: str(self.asked.epoch), VERSION: self.asked.version}
+        return {key: value for key, value in marks.items() if value}
 
     def _is_marked(self, live: Json) -> bool:
         return all(annotation(live, key) == value for key, value in self._marks().items())
