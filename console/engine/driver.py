@@ -7,7 +7,6 @@ The rehearsal drives with the same driver, on a scripted world and in virtual ti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from console.engine.driving import Job, Ledger, Progress, World
 from console.journal.journal import JournalError
 
 CHECKPOINT = timedelta(minutes=5)
+BEFORE_TIMED = -1
 
 
 class Overtaken(Exception):
@@ -76,19 +76,20 @@ class Driver:
         attempt = self._rollout.attempt
         if attempt is None or self._soak is None or self._soak[0] != (attempt.phase, attempt.number):
             return self._rollout
-        return replace(self._rollout, attempts=(*self._rollout.attempts[:-1], replace(attempt, soak=self._soak[1])))
+        return machine.with_soak(self._rollout, self._soak[1])
 
     def tick(self) -> decisions.Decision:
         """One step; returns what was decided. Raises Overtaken, JournalError."""
         self._fence()
         rollout = self.rollout
-        now = self._clock()
         self._end_dangling(rollout)
         progress = self._world.working()
         if progress is not None and progress.outcome != "running":
             self._conclude(progress, rollout)
             self._world.take()
             progress, rollout = None, self.rollout
+        # Not earlier: what was just written must not lie ahead of now.
+        now = self._clock()
         phase = machine.needs_judging(self._plan, rollout)
         self.judged = Judged() if phase is None else self._world.judge(rollout, phase, now)
         rollout = self._filled(rollout)
@@ -115,9 +116,11 @@ class Driver:
                 self._write(Kind.BEGUN, {"phase": phase, "attempt": attempt})
             case decisions.Apply(phase, attempt):
                 if progress is None:
-                    settings = machine.settings_of(self._plan.phases[phase], 0)
+                    settings = machine.settings_of(self._plan.phases[phase], BEFORE_TIMED)
                     self._begin(Job("apply", phase, attempt, self._epoch, settings, goods=rollout.goods), rollout)
-            case decisions.ApplySettings(phase, attempt, index):
+            case decisions.ApplySettings(phase, attempt, index, soak):
+                if soak is not None:
+                    self._keep(rollout, soak, now)
                 if progress is None:
                     settings = machine.settings_of(self._plan.phases[phase], index)
                     self._begin(Job("settings", phase, attempt, self._epoch, settings, index, rollout.goods), rollout)
@@ -266,7 +269,7 @@ class Driver:
         if attempt is None or attempt.confirmed_at is None or not (gaps := open_gaps(attempt.soak)):
             return rollout
         phase = self._plan.phases[attempt.phase]
-        rules = machine.soak_rules(self._plan, phase, self._longest_tick)
+        rules = machine.rules_of(self._plan, phase, self._longest_tick)
         soak = attempt.soak
         for told in self._world.fill(rollout, phase, gaps):
             soak = settle(fill(soak, told.gap, told.good, told.bad, on_bad=phase.on_bad), told.gap, rules)

@@ -54,7 +54,7 @@ def fact_of(event: Event, pace: Pace | None) -> Fact:
     wall = read_time(told) if isinstance(told, str) and told else event.at
     at = wall if told else paced(wall, pace)
     by = str(event.body.get("by") or event.actor)
-    return Fact(KINDS[event.kind], event.seq, at, by, event.body, event.role.value)
+    return Fact(KINDS[event.kind], event.seq, at, by, event.body, event.role.value, event.intent)
 
 
 def paced(wall: datetime, pace: Pace | None) -> datetime:

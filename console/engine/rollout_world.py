@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from console.actions.strategies.base import Fenced
+from console.core.evaluation import Evaluation
 from console.core.operations import ActionFailed, Refused, Unverified
 from console.core.picture import AlertState
+from console.core.rollouts import machine
 from console.core.rollouts.facts import Kind
 from console.core.rollouts.plan import Phase, RolloutPlan
 from console.core.rollouts.soak import Gap
-from console.core.rollouts.state import Judged, Rollout, RolloutState
+from console.core.rollouts.state import Judged, Rollout
 from console.core.system import System
 from console.engine.driver import Overtaken
 from console.engine.driving import Filled, Job, Ledger, Progress
-from console.engine.engine import Engine
+from console.engine.engine import INTERVAL, Engine
 from console.engine.lookout import Lookout
 from console.engine.moving import Moving
 from console.engine.past import Past
@@ -56,6 +58,7 @@ class RolloutWorld:
         environ: Mapping[str, str],
         clock: Callable[[], datetime],
         fence: Callable[[], None],
+        interval: timedelta = INTERVAL,
     ) -> None:
         self._system = system
         self._plan = plan
@@ -64,6 +67,7 @@ class RolloutWorld:
         self._environ = environ
         self._clock = clock
         self._fence = fence
+        self._interval = interval
         self._engines: dict[str, Engine] = {}
         self._running: _Running | None = None
         self._lookout = Lookout(clock=clock)
@@ -80,16 +84,10 @@ class RolloutWorld:
         """The verdicts of the phase's rules now, and what is unmet or has drifted."""
         engine = self.engine(phase.environment, rollout.version)
         self._environment = phase.environment
-        attempt = rollout.attempt
-        confirmed = attempt.confirmed_at if attempt is not None else None
-        began = None if confirmed is None else self._wall(confirmed)
-        rules = (*phase.gates, *phase.criteria)
-        told = engine.judge([rule.condition for rule in rules], began, speed=self._speed)
-        told |= engine.judge(
-            [rule.condition for rule in phase.preconditions.conditions if rule.text not in told],
-            None,
-            speed=self._speed,
-        )
+        told: dict[str, Evaluation] = {}
+        for one in machine.to_judge(self._plan, rollout):
+            began = None if one.began is None else self._wall(one.began)
+            told |= self.engine(one.environment, rollout.version).judge([one.rule.condition], began, speed=self._speed)
         if not engine.picture.alerts.checked_at:
             return Judged(told, unmet=(f"the sources of {phase.environment} have not answered yet",))
         tools = self.tools(phase.environment, rollout.version)
@@ -167,6 +165,7 @@ class RolloutWorld:
                 folder=self._folder,
                 clock=self._clock,
                 environ=self._environ,
+                interval=self._interval,
                 conditions=tuple(rule.condition for phase in phases for rule in phase.rules),
                 version=version,
             )
@@ -263,8 +262,3 @@ class RolloutWorld:
         """Write down what is good before anything is written; on disk when this returns."""
         self._fence()
         self._ledger.write(Kind.GOOD, {"phase": job.phase, "environment": environment, "record": dict(record)})
-
-
-def armed(rollout: Rollout) -> bool:
-    """Whether the state of the world matters still."""
-    return not rollout.state.over and rollout.state is not RolloutState.ROLLED_BACK

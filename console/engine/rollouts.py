@@ -105,7 +105,7 @@ class Rollouts:
                     self._begin(str(event.body.get("rollout")), fact)
                 elif self._current is not None and event.body.get("rollout") == self._current.rollout.id:
                     folded = machine.advance(self._current.plan, self._current.rollout, fact)
-                    self._current = Current(self._current.plan, folded)
+                    self._current = Current(self._current.plan, folded or self._current.rollout)
             return self._current
 
     def _begin(self, rollout: str, fact: Fact) -> None:
@@ -118,7 +118,8 @@ class Rollouts:
             self._lost = f"rollout {rollout} cannot be read: {error}"
             return
         self._lost = ""
-        self._current = Current(plan, machine.advance(plan, None, fact))
+        begun = machine.advance(plan, None, fact)
+        self._current = None if begun is None else Current(plan, begun)
 
     def view(self) -> RolloutView | None:
         """What is shown of the newest rollout; None where there is none, and then `error` says why, or is empty."""
@@ -220,8 +221,7 @@ class Rollouts:
     def promote(self, typed: str, reason: str = "") -> str:
         """Ask for the next phase; with a reason, whatever is not met. Raises Refused."""
         self.confirm(typed)
-        what = "override" if reason.strip() else "promote"
-        return self._ask("promote", self._allowed(what, reason), reason=reason.strip())
+        return self._ask("promote", self._allowed("promote", reason), reason=reason.strip())
 
     def hold(self, reason: str) -> str:
         """Hold. Raises Refused."""
@@ -248,16 +248,17 @@ class Rollouts:
     def retry(self, phase: str, typed: str) -> str:
         """Try again from a phase. Raises Refused."""
         self.confirm(typed)
-        current = self._allowed("retry", phase)
+        current = self._now()
         index = current.plan.index(phase)
         if index is None:
             known = ", ".join(each.name for each in current.plan.phases)
             raise Refused(f"{current.plan.name} has no phase {phase}; it has {known}")
+        current = self._allowed("retry", phase=index)
         return self._ask("retry", current, reason="", phase=index)
 
     def tick(self, item: int, done: bool, note: str) -> str:
         """Tick a checklist item, or take the tick back. Raises Refused."""
-        current = self._allowed("tick", str(item))
+        current = self._allowed("tick")
         items = current.plan.phases[current.rollout.phase].checklist
         if not 0 <= item < len(items):
             raise Refused(f"there is no item {item + 1}; this phase has {len(items)}")
@@ -267,7 +268,7 @@ class Rollouts:
     def sign(self, role: str, decision: str, note: str, typed: str) -> str:
         """Sign for a role. Raises Refused."""
         self.confirm(typed)
-        current = self._allowed("sign", role)
+        current = self._allowed("sign")
         roles = current.plan.phases[current.rollout.phase].sign_offs
         if role not in roles:
             raise Refused(f"nobody signs as {role} here; this phase asks for {', '.join(roles) or 'no signature'}")
@@ -333,7 +334,7 @@ class Rollouts:
                 if fact.body.get("ask") == asked.number and fact.role == "note":
                     if fact.kind is Kind.REFUSED:
                         raise Refused(f"not done: {fact.body.get('why')}")
-                    return _ANSWERS.get(fact.kind, fact.kind.value)
+                    return _ANSWERS.get(fact.kind) or str(fact.kind.value)
             time.sleep(0.05)
         lease = self.leases.current(rollout.id)
         who = lease.holder if lease is not None and lease.fresh else "nobody drives; w starts a watcher that"
@@ -346,12 +347,12 @@ class Rollouts:
         except JournalError as error:
             raise Refused(f"nothing was asked, for it could not be written down: {error}") from error
 
-    def _allowed(self, what: str, detail: str = "") -> Current:
+    def _allowed(self, what: str, reason: str = "", *, phase: int | None = None) -> Current:
         """The current rollout where that may be done now. Raises Refused."""
         self._writable()
         current = self._now()
         judged, rollout, _ = self._as_driven(current.plan, current.rollout)
-        if why := machine.may(current.plan, rollout, judged, what, detail):
+        if why := machine.may(current.plan, rollout, judged, what, reason, phase=phase):
             raise Refused(why)
         return current
 

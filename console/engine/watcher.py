@@ -16,7 +16,7 @@ from typing import IO, Any
 from console.core.rollouts.state import Judged, Rollout
 from console.core.system import System
 from console.engine.books import Books
-from console.engine.driver import Driver, Overtaken
+from console.engine.driver import CHECKPOINT, Driver, Overtaken
 from console.engine.ledger import JournalLedger, paced
 from console.engine.processes import lives, process_mark
 from console.engine.rollout_world import RolloutWorld
@@ -27,6 +27,7 @@ from console.journal.leases import Lease, LeaseHeld
 
 INTERVAL = timedelta(seconds=2)
 LONGEST_TICK = timedelta(seconds=15)
+LEAST_CHECKPOINT = timedelta(seconds=1)
 LOOK = 0.2
 NOTICED = 2.0
 HELD_BY_ANOTHER, BROKEN = 3, 1
@@ -149,6 +150,7 @@ class Watcher:
             environ=self._environ,
             clock=self._clock,
             fence=lambda: self._fence(lease),
+            interval=timedelta(seconds=self._interval),
         )
         self._driver = Driver(
             current.plan,
@@ -158,6 +160,7 @@ class Watcher:
             monotonic=lambda: time.monotonic() * speed,
             epoch=lease.epoch,
             longest_tick=LONGEST_TICK * speed,
+            checkpoint=max(CHECKPOINT, LEAST_CHECKPOINT * speed),
             fence=lambda: self._fence(lease),
         )
         from console.core.rollouts.facts import Kind

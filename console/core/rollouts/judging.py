@@ -111,14 +111,19 @@ def mood(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> Mood:
         return Mood.BAD
     if any(breached(rule, one) for rule, one in zip(criteria, of_criteria, strict=True)):
         return Mood.BAD
-    if any(one.verdict is Verdict.PENDING and one.value is None for one in of_criteria):
+    if any(unseen(one) for one in (*of_gates, *of_criteria)):
         return Mood.EARLY
     return Mood.GOOD
 
 
+def unseen(evaluation: Evaluation) -> bool:
+    """Whether a rule waits for its first sample of the phase; the value it shows is then of the time before."""
+    return evaluation.verdict is Verdict.PENDING and (evaluation.value is None or evaluation.known == 0)
+
+
 def breached(rule: Rule, evaluation: Evaluation) -> bool:
     """Whether a criterion trips, or is on its way: true, but not yet for long enough."""
-    if evaluation.verdict is not Verdict.PENDING or evaluation.value is None:
+    if evaluation.verdict is not Verdict.PENDING or unseen(evaluation):
         return evaluation.verdict is Verdict.PASS
     test = rule.condition.test
     if isinstance(test, Average):  # pending only because the phase is younger than the span
@@ -254,6 +259,6 @@ def shown_value(rule: Rule, evaluation: Evaluation) -> str:
 
 
 def _quiet(rule: Rule, evaluation: Evaluation) -> bool:
-    if evaluation.verdict is Verdict.PENDING and evaluation.value is not None:
+    if evaluation.verdict is Verdict.PENDING and not unseen(evaluation):
         return not breached(rule, evaluation)
     return evaluation.verdict is Verdict.FAIL

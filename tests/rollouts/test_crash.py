@@ -1,0 +1,119 @@
+"""A driver killed after each of its journal writes in turn: the same end, no write twice, no soak invented."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.core.rollouts.state import RolloutState
+from console.engine.books import Books
+from console.engine.rollouts import Rollouts
+from console.systems.kubernetes_connection import DEPLOYMENTS
+from tests.rollouts.lives import NEVER, start
+from tests.rollouts.pair import Pair, Server, listening, make_pair, running_server
+
+AT_ONCE = 6
+WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a rollout left behind. writes: facts in the journal. generations: how often each object's spec changed."""
+
+    state: RolloutState
+    live: dict[str, tuple[str, int, str]]
+    bounds: tuple[int, int]
+    generations: dict[str, int]
+    writes: int
+    first_life: int | None
+
+
+def begin(pair: Pair) -> None:
+    """Write the fact that a person starts the plan."""
+    from datetime import UTC, datetime
+
+    books = Books(pair.state, pair.system, pair.system.environments[0], clock=lambda: datetime.now(UTC))
+    pair.state.mkdir(exist_ok=True)
+    books.open()
+    rollouts = Rollouts(
+        pair.system,
+        books,
+        folder=pair.state,
+        person="tester@here",
+        clock=lambda: datetime.now(UTC),
+        environ=os.environ,
+        read_only=False,
+    )
+    rollouts.ensure_watcher = lambda **_: "started by the test"  # type: ignore[method-assign,assignment]
+    rollouts.start("release", "pair")
+    rollouts.close()
+    books.close("the test began it")
+
+
+def run_through(pair: Pair, kill_after: int) -> Ended:
+    """A whole rollout, by one life that dies after so many writes and another that goes on."""
+    begin(pair)
+    began = time.monotonic()
+    deaths = None
+    for kill in dict.fromkeys((kill_after, NEVER)):
+        life = start(pair.folder, kill)
+        life.join(WITHIN)
+        if life.is_alive():
+            life.kill()
+            raise AssertionError(
+                f"{pair.namespace} is stuck: {pair.rollout()}\n{(pair.folder / 'watcher.log').read_text()}"
+            )
+        deaths = life.exitcode if deaths is None else deaths
+    elapsed = timedelta(seconds=time.monotonic() - began)
+    rollout = pair.rollout()
+    for attempt in rollout.attempts:
+        assert attempt.soak.observed <= elapsed * 3600, "a second of soak was invented"
+        assert attempt.soak.observed >= (timedelta(hours=1) if attempt.phase == 0 else timedelta(minutes=30))
+    journal = pair.journal()
+    try:
+        assert journal.open_intents() == ()
+        writes = sum(event.kind.startswith("rollout.") for event in journal.events())
+    finally:
+        journal.close()
+    generations = {
+        each["metadata"]["name"]: each["metadata"]["generation"]
+        for each in pair.api.list(DEPLOYMENTS, namespace=pair.namespace)
+    }
+    return Ended(rollout.state, pair.live(), pair.bounds(), generations, writes, deaths)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> object:
+    with running_server(tmp_path_factory.mktemp("crash")) as found:
+        yield found
+
+
+@pytest.mark.timeout(280)
+def test_a_driver_killed_after_any_of_its_writes_comes_to_the_same_end(server: Server, tmp_path: Path) -> None:
+    with listening() as listener:
+        port = listener.getsockname()[1]
+        calm = run_through(make_pair(server, tmp_path / "calm", "calm", port), NEVER)
+        assert calm.state is RolloutState.COMPLETED
+        assert calm.live == {"app": ("app:v2", 4, "INFO")}
+        assert calm.bounds == (3, 12)
+
+        def die(point: int) -> tuple[int, Ended]:
+            name = f"killed-{point}"
+            return point, run_through(make_pair(server, tmp_path / name, name, port), point)
+
+        with ThreadPoolExecutor(AT_ONCE) as crowd:
+            ended = dict(crowd.map(die, range(1, calm.writes)))
+    killed = [point for point, one in ended.items() if one.first_life == -9]
+    assert killed[:10] == list(range(1, 11)), "the first life did not die where it was told to"
+    for point, one in ended.items():
+        assert one.state is RolloutState.COMPLETED, f"killed after write {point}"
+        assert one.live == calm.live, f"killed after write {point}"
+        assert one.bounds == calm.bounds, f"killed after write {point}"
+        assert one.generations == calm.generations, f"killed after write {point}: a write was applied twice"
+    print(f"killed at {len(killed)} points of {calm.writes - 1} writes")
