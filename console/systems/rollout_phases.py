@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from console.core.rollouts.plan import (
     NOTHING,
     Autoscaler,
+    Command,
     Flags,
     Nothing,
     OnBad,
@@ -99,6 +100,10 @@ def _phase(table: Table, defaults: Defaults, before: _Before) -> Phase:
     share = share_of(table, "share")
     _rising(table, share, environment_name, before)
     soak, on_bad = _soak(table)
+    strategy = _strategy(table, share, environment, defaults)
+    sign_offs, checklist = _sign_offs(table, defaults.roles), tuple(read_texts(table, "checklist"))
+    promotion = word_of(table, "promotion", PROMOTIONS, defaults.promotion)
+    asks_nobody = promotion is Promotion.AUTOMATIC and not sign_offs and not checklist
     gates = judge.rules(read_rules(table, "gates"))
     criteria = judge.rules(
         (*defaults.rules, *_tier(table, share, environment_name, defaults, before), *read_rules(table, "rollback_when"))
@@ -113,24 +118,24 @@ def _phase(table: Table, defaults: Defaults, before: _Before) -> Phase:
         environment=environment_name,
         title=table.optional("title", "staging 5%") or "",
         about=table.optional("about", "What it is for, in a sentence.") or "",
-        strategy=_strategy(table, share, environment, defaults),
+        strategy=strategy,
         share=share,
-        settings=_settings(table, share),
+        settings=_settings(table, strategy, soak if asks_nobody else None),
         flags=_flags(table, share, environment, defaults),
         autoscaler=_autoscaler(table, share, environment, defaults),
         preconditions=_needs(table, environment, judge, defaults.system),
-        before=read_checks(table, "before"),
-        after=read_checks(table, "after"),
+        before=read_checks(table, "before", strategy),
+        after=read_checks(table, "after", strategy),
         soak=soak,
         on_bad=on_bad,
         gates=gates,
         criteria=criteria,
-        checklist=tuple(read_texts(table, "checklist")),
-        sign_offs=_sign_offs(table, defaults.roles),
+        checklist=checklist,
+        sign_offs=sign_offs,
         cadence=span_of(table, "cadence", "1m", "30d"),
         not_before=moment_of(table, "not_before", defaults.day_one),
         interval=_interval(table, len(before.names) == 1),
-        promotion=word_of(table, "promotion", PROMOTIONS, defaults.promotion),
+        promotion=promotion,
         line=table.at,
     )
 
@@ -233,7 +238,8 @@ def _interval(table: Table, first: bool) -> timedelta:
     return interval
 
 
-def _settings(table: Table, share: Share | None) -> tuple[Settings, ...]:
+def _settings(table: Table, strategy: Strategy, left: timedelta | None) -> tuple[Settings, ...]:
+    """What is set, and when. left: when the phase is left at the earliest without anybody being asked."""
     found = []
     if (first := _values(table, "set")) is not None:
         found.append(Settings(NOTHING, first))
@@ -247,12 +253,19 @@ def _settings(table: Table, share: Share | None) -> tuple[Settings, ...]:
         if "after" in row and after <= last:
             right = f"write more than {spell(last)}, or change the order" if last else "write a time such as 24h"
             row.fault("after", f"`later` of {table.where} goes back to {spell(after)}", right)
+        if left is not None and after > left:
+            wrong = f"`later` of {table.where} comes after {spell(after)}, and its soak of {spell(left)} ends it before"
+            row.fault("after", wrong, "lengthen the soak, or put it under `set:` of the next phase")
         last = max(last, after)
         found.append(Settings(after, values or ()))
     if found and "share" not in table:
         key = "set" if "set" in table else "later"
         right = "add `share:`; the share of the phase before it changes nothing"
         table.fault(key, f"{table.where} sets variables of the new version and has no share", right)
+    elif found and isinstance(strategy, Command):
+        key = "set" if "set" in table else "later"
+        wrong = f"{table.where} sets variables of a container, and `command` has none"
+        table.fault(key, wrong, "set them in the command itself")
     return tuple(found)
 
 

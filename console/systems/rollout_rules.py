@@ -9,7 +9,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 
 from console.core.conditions import Condition, ConditionError, parse_condition
-from console.core.rollouts.plan import Check, ClearKeys, CommandCheck, HttpCheck, Rule, Step
+from console.core.rollouts.plan import BlueGreen, Check, ClearKeys, CommandCheck, HttpCheck, Rule, Step, Strategy
 from console.core.system import Environment, Metric, MetricSource, System
 from console.core.terms import Average, Comparison, FailedChecks, Operator, Stability
 from console.systems.faults import did_you_mean
@@ -187,17 +187,22 @@ def shell(table: Table, key: str, example: str, timeout: timedelta | None = None
     return text
 
 
-def read_checks(table: Table, key: str) -> tuple[Check, ...]:
-    """The checks under a key: each a command or a URL."""
-    return tuple(step for step in _steps(table, key, ("run", "http"), None) if not isinstance(step, ClearKeys))
+def read_checks(table: Table, key: str, strategy: Strategy) -> tuple[Check, ...]:
+    """The checks under a key: each a command or a URL, in which `$SLOT` stands where the strategy has sides."""
+    known = ("VERSION", "SLOT") if isinstance(strategy, BlueGreen) else ("VERSION",)
+    steps = _steps(table, key, ("run", "http"), known, None)
+    return tuple(step for step in steps if not isinstance(step, ClearKeys))
 
 
 def read_steps(table: Table, key: str, system: System) -> tuple[Step, ...]:
     """The steps under a key: commands, URLs, and Redis keys to clear."""
-    return tuple(_steps(table, key, ("run", "http", "clear"), system))
+    return tuple(_steps(table, key, ("run", "http", "clear"), ("VERSION",), system))
 
 
-def _steps(table: Table, key: str, kinds: tuple[str, ...], system: System | None) -> Iterable[Step]:
+def _steps(
+    table: Table, key: str, kinds: tuple[str, ...], known: tuple[str, ...], system: System | None
+) -> Iterable[Step]:
+    """known: what is replaced in a URL."""
     names: dict[str, int] = {}
     for row in table.rows(key, f"an entry of `{key}` of {table.where}", CHECK_KEYS):
         name = row.text("name", "health")
@@ -220,6 +225,11 @@ def _steps(table: Table, key: str, kinds: tuple[str, ...], system: System | None
                 yield CommandCheck(name, command, _expected(row), row.span("timeout", "1m", "1s", "6h"))
             case "http":
                 url = row.address("http", "http://127.0.0.1:8000/api/health") or ""
+                for name in set(re.findall(r"\$\{?(\w*)", url)) - {*known}:
+                    wrong = f"`${name}` in `http` of {row.where} is not replaced by anything"
+                    words = " and ".join(f"`${word}`" for word in known)
+                    only = "; `$SLOT` is for phases that are blue-green" if name == "SLOT" else ""
+                    row.fault("http", wrong, f"what can stand here is {words}{only}")
                 yield HttpCheck(name, url, row.span("timeout", "5s", "100ms", "10m"))
             case "clear":
                 yield ClearKeys(name, _pattern(row, system))

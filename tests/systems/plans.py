@@ -96,7 +96,7 @@ phases:
     before:
       - {name: tree, run: git status, expect: "^$"}
     after:
-      - {name: smoke, http: "http://127.0.0.1:8080/$SLOT"}
+      - {name: smoke, http: "http://127.0.0.1:8080/$VERSION"}
   - name: three
     environment: production
     needs:

@@ -263,9 +263,9 @@ FAULTS = {
         "      - {name: tree, run: git}\n      - {name: tree, run: git status", "`tree` twice", "rename",
     ),
     "an expectation that is none": ("expect:", '"^$"', '"("', "no regular expression", "escape"),
-    "an expectation of a URL": ("http: ", '/$SLOT"}', '/$SLOT", expect: ok}', "with `run` only", "remove"),
+    "an expectation of a URL": ("http: ", '/$VERSION"}', '/$VERSION", expect: ok}', "with `run` only", "remove"),
     "an address that is none": (
-        "http: localhost", '"http://127.0.0.1:8080/$SLOT"', "localhost", "no address", "http://",
+        "http: localhost", '"http://127.0.0.1:8080/$VERSION"', "localhost", "no address", "http://",
     ),
     "a pattern of everything": ("clear:", "demo:cache:*", "*", "every key", "beginning of the keys"),
     "a pattern of everything, dressed up": (
@@ -281,6 +281,18 @@ FAULTS = {
         "title:", "title: the release", "title: ${API_TOKEN:-x}", "is a secret", "take it out",
     ),
     "a URL with a password": ("http:", "http://127", "http://me:hunter22@127", "URL holds a password", "${NAME}"),
+    "a side where there are none": ("http:", "/$VERSION", "/$SLOT", "`$SLOT` in `http`", "are blue-green"),
+    "something else in a URL": ("http:", "/$VERSION", "/$HOME", "`$HOME` in `http`", "`$VERSION`"),
+    "later than the phase lasts": (
+        "later: [", "soak: 24h\n    sign_offs: [lead]\n",
+        "soak: 12h\n    promotion: automatic\n    later: [{after: 13h, set: {A: b}}]\n",
+        "its soak of 12h", "next phase",
+    ),
+    "settings of a command": (
+        "set: {X", "share: 50%\n",
+        "share: 50%\n    set: {X: a}\n    strategy: {command: {apply: a, read: b, roll_back: c}}\n",
+        "`command` has none", "in the command itself",
+    ),
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def test_a_plan_becomes_frozen_types(tmp_path: Path) -> None:
     assert (one.checklist, one.line) == (("logs read",), line_of(PLAN, "- name: one"))
     assert (two.sign_offs, two.interval) == (("lead",), 168 * HOUR)
     assert two.before == (CommandCheck("tree", "git status", "^$"),)
-    assert two.after == (HttpCheck("smoke", "http://127.0.0.1:8080/$SLOT"),)
+    assert two.after == (HttpCheck("smoke", "http://127.0.0.1:8080/$VERSION"),)
     assert (three.strategy, three.share, three.flags) == (Nothing(), None, None)
     assert (three.promotion, three.soak) == (Promotion.AUTOMATIC, timedelta(0))
     needs = three.preconditions
@@ -161,6 +161,13 @@ def test_every_strategy_is_read(written: str, tmp_path: Path) -> None:
     share, strategy = WRITTEN[written]
     text = PLAN + f"  - name: four\n    environment: production\n    share: {share}\n    strategy: {written}\n"
     assert plan_in(tmp_path, text).phases[3].strategy == strategy
+
+
+def test_a_check_of_one_side_is_for_phases_that_have_sides(tmp_path: Path) -> None:
+    written = "{blue-green: {service: s, blue: demo-blue, green: demo-green}}"
+    check = "[{name: side, http: 'http://x-$SLOT:80/$VERSION'}]"
+    text = f"{PLAN}  - name: four\n    environment: production\n    share: 0%\n    strategy: {written}\n    after: {check}\n"
+    assert plan_in(tmp_path, text).phases[3].after == (HttpCheck("side", "http://x-$SLOT:80/$VERSION"),)
 
 
 def test_a_phase_may_differ_from_what_the_plan_says(tmp_path: Path) -> None:
