@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.actions.reasons import under_way
 from console.core.picture import Picture
 from console.core.rollouts.view import RolloutView
 from screens.dialog import Dialog, Field, told
@@ -43,7 +42,7 @@ class AskDialog(Dialog):
     @property
     def view(self) -> RolloutView | None:
         """The rollout under way."""
-        return under_way(self.console.picture)
+        return self.console.picture.under_way
 
     @property
     def target(self) -> str:

@@ -19,7 +19,6 @@ from widgets.header import Clock, Header
 from widgets.log_view import HELD, BadFilter
 from widgets.logs import LogsPane
 from widgets.pane import ALONE, Edges, Pane
-from widgets.phases import under_way
 from widgets.prompt import Prompt
 from widgets.redis import RedisPane
 from widgets.rollout import RolloutPane
@@ -123,7 +122,7 @@ class Dashboard(ConsoleScreen):
     def picture_changed(self, picture: Picture) -> None:
         """Hand every pane its slice."""
         now = self.console.now()
-        view = under_way(picture)
+        view = picture.under_way
         self.set_class(view is not None, "-rollout")
         self.set_class(view is not None and max(len(view.gates), len(view.criteria)) > FEW, "-many")
         self.header.show(picture)

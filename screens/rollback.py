@@ -25,6 +25,12 @@ AROUND = 8
 PROGRESS_ROWS = 12
 
 
+def rollout_stands(picture: Picture) -> tuple[object, ...] | None:
+    """What of the rollout under way a plan to roll it back rests on; None without one."""
+    view = picture.under_way
+    return None if view is None else (view.id, view.state, view.phase, view.driver.epoch)
+
+
 class RollbackDialog(Dialog):
     """Roll back a deployment. Up and down pick another revision, page keys move through the difference."""
 
@@ -44,12 +50,14 @@ class RollbackDialog(Dialog):
         self._picked: int | None = None
         self._diff_top = 0
         self._at_once = DIFF_ROWS
+        self._stands: object = None
 
     def begin(self) -> None:
         """Plan, from what is in memory."""
         self._make_plan()
 
     def _make_plan(self) -> None:
+        self._stands = rollout_stands(self.console.picture)
         try:
             self.plan = self.desk.plan_rollback(self._picked)
             self.refused = ""
@@ -60,7 +68,9 @@ class RollbackDialog(Dialog):
     def heading(self) -> str:
         """Which system, where."""
         picture = self.console.picture
-        return f" Roll back {picture.system} in {picture.environment.upper()} "
+        view = picture.under_way
+        where = view.environment if view is not None and self.plan and self.plan.rollout else picture.environment
+        return f" Roll back {picture.system} in {where.upper()} "
 
     def fields(self) -> Iterable[Field]:
         """The typed target."""
@@ -70,12 +80,14 @@ class RollbackDialog(Dialog):
         """The plan while it is asked for; its progress once it is under way."""
         if self.operation is not None:
             return self._progress(picture)
-        if self.plan is None:
-            return [*told("", self.refused, Ink.WARN), EMPTY, row(("Esc leaves", Ink.DIM))]
         self._keep_up(picture)
         plan = self.plan
-        read = f"revision {plan.now_revision}, {plan.now_pods}; read {ago(plan.read_at, now)}"
+        if plan is None:
+            return [*told("", self.refused, Ink.WARN), EMPTY, row(("Esc leaves", Ink.DIM))]
+        revision = "" if plan.rollout else f"revision {plan.now_revision}, "
+        read = f"{revision}{plan.now_pods}; read {ago(plan.read_at, now)}"
         rows: list[Row] = [
+            *(told("all of ", plan.rollout, Ink.STRONG) if plan.rollout else ()),
             row(("now    ", Ink.DIM), (clean(plan.now_version), Ink.STRONG)),
             *told("       ", read),
             row(("to     ", Ink.DIM), (clean(plan.to_version), Ink.STRONG), f"  {clean(plan.why)}"),
@@ -89,14 +101,16 @@ class RollbackDialog(Dialog):
             warnings = ("Kubernetes does not answer now: what runs may be another by now", *warnings)
         rows += [line for warning in warnings for line in told("WARN   ", warning, Ink.WARN, Ink.WARN)]
         self._at_once = max(1, min(DIFF_ROWS, self.app.size.height - len(rows) - AROUND))
-        rows += self._diff(plan)
+        rows += self._diff(plan) if plan.diff or not plan.rollout else []
         rows.append(EMPTY)
         return rows
 
     def _keep_up(self, picture: Picture) -> None:
-        """Plan again where the deployment has changed under the dialog."""
+        """Plan again where the rollout or the deployment has changed under the dialog."""
+        if rollout_stands(picture) != self._stands:
+            self._make_plan()
         cluster = picture.cluster.value
-        if self.plan is None or cluster is None:
+        if self.plan is None or self.plan.rollout or cluster is None:
             return
         for workload in cluster.workloads:
             if workload.name == self.plan.workload and workload.resource_version != self.plan.resource_version:

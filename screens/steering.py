@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.actions.reasons import under_way
 from console.core.picture import Picture
 from console.core.rollouts.view import RolloutView
 from screens.asking import AskDialog, choices
@@ -54,7 +53,7 @@ class SteerDialog(AskDialog):
 
     def said_rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """Where it stands, then what will be done."""
-        view = under_way(picture)
+        view = picture.under_way
         if view is None:
             return [row((ENDED, Ink.WARN))]
         return [*standing(view, now, self.look.glyphs), *self.does(view), EMPTY]
@@ -226,7 +225,7 @@ class RetryDialog(SteerDialog):
 
 def open_hold(console: Console) -> None:
     """Ask before a hold, or before its end where it is held."""
-    view = under_way(console.picture)
+    view = console.picture.under_way
     held = view is not None and not view.cannot("resume")
     console.push_screen(ResumeDialog() if held else HoldDialog())
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from console.core.states import SourceState
 from widgets.pane import Strips
-from widgets.phases import under_way
 from widgets.rows import EMPTY, Row, ends, fit, row, width_of
 from widgets.vocabulary import TONE_INK, Glyphs, Ink, Look
 from widgets.words import clean, plural
@@ -26,7 +25,7 @@ _MARKS = {
 def versions(picture: Picture, glyphs: Glyphs) -> Row:
     """`v2.3.2 → v2.3.3`, the rollout's while one is under way; the target alone where nothing is known to run."""
     deployed = picture.deployed
-    if (view := under_way(picture)) is not None:
+    if (view := picture.under_way) is not None:
         known = (deployed.good, deployed.now) if deployed is not None else ()
         old = next((version for version in known if version and version != view.version), "")
         new = row((clean(view.version), Ink.ACCENT))

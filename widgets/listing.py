@@ -119,12 +119,12 @@ class Listing(Strips, can_focus=True):
         return inked(spans, Ink.SELECTED)
 
     def on_focus(self) -> None:
-        """Show the cursor."""
-        self.repaint()
+        """Show the cursor; later, for Textual notes the focus after this."""
+        self.call_later(self.repaint)
 
     def on_blur(self) -> None:
         """Hide the cursor."""
-        self.repaint()
+        self.call_later(self.repaint)
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""

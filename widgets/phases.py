@@ -34,12 +34,6 @@ FAR = 0.5
 """The measured share is told in another colour where it differs from the applied one by more than this part of it."""
 
 
-def under_way(picture: Picture) -> RolloutView | None:
-    """The rollout that has not ended, or None."""
-    view = picture.rollout
-    return None if view is None or view.state.over else view
-
-
 def rollout_time(picture: Picture, now: datetime) -> datetime:
     """The rollout's time at the wall's `now`; in a practice world it may run faster."""
     view = picture.rollout

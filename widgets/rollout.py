@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from console.core.states import Outcome
 from widgets.gauges import bar
 from widgets.pane import Face, Pane
-from widgets.phases import under_way
 from widgets.progress import OLD, WIDE, idle_row, progress_rows, progress_title, rollout_age
 from widgets.rows import EMPTY, Row, cell, right, row
 from widgets.states import placeholders, staleness
@@ -154,7 +153,7 @@ def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyph
     its state; without one, of what is deployed.
     """
     operations = current(picture.operations, now)
-    if (view := under_way(picture)) is not None:
+    if (view := picture.under_way) is not None:
         strip = [operation_row(operation, now, glyphs) for operation in operations[: max(1, height - 8)]]
         return [*progress_rows(picture, view, now, width, height - len(strip), glyphs), *strip]
     idle = idle_row(picture, now, glyphs)
@@ -211,7 +210,7 @@ def title(picture: Picture, now: datetime, glyphs: Glyphs, width: int = WIDE) ->
     """What the frame says: the phase of the rollout; without one, staleness before all else, then what a rollback
     returns to.
     """
-    if (view := under_way(picture)) is not None:
+    if (view := picture.under_way) is not None:
         return progress_title(picture, view, now, glyphs, wide=width >= WIDE)
     if stale := staleness(picture.cluster, now, glyphs):
         return stale
@@ -251,6 +250,6 @@ class RolloutPane(Pane):
         """Title and rows."""
         glyphs = self.look.glyphs
         rows = rollout_rows(picture, now, width, height, glyphs)
-        view = under_way(picture)
+        view = picture.under_way
         stale = picture.cluster.is_stale(now) if view is None else rollout_age(picture, view, now) > OLD
         return Face(title(picture, now, glyphs, width), rows, stale)

@@ -9,7 +9,6 @@ from console.core.rollouts.state import RolloutState
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
-    from console.core.rollouts.view import RolloutView
 
 Reason = Callable[["Picture"], "str | None"]
 
@@ -20,7 +19,7 @@ def rollback_disabled(picture: Picture) -> str | None:
     """Why no rollback can begin now, or None."""
     if picture.read_only:
         return READ_ONLY
-    if (view := under_way(picture)) is not None:
+    if (view := picture.under_way) is not None:
         if not view.cannot("rollout-rollback"):
             return None
         if view.state is RolloutState.ROLLING_BACK:
@@ -76,12 +75,6 @@ def pods_disabled(picture: Picture) -> str | None:
     return None
 
 
-def under_way(picture: Picture) -> RolloutView | None:
-    """The rollout that has not ended, or None."""
-    view = picture.rollout
-    return None if view is None or view.state.over else view
-
-
 def no_rollout(picture: Picture) -> str:
     """Why there is nothing to be done to a rollout."""
     if picture.rollout_error:
@@ -97,7 +90,7 @@ def needs(*actions: str) -> Reason:
     def reason(picture: Picture) -> str | None:
         if picture.read_only:
             return READ_ONLY
-        view = under_way(picture)
+        view = picture.under_way
         if view is None:
             return no_rollout(picture)
         whys = [view.cannot(action) for action in actions]
@@ -112,7 +105,7 @@ def start_disabled(picture: Picture) -> str | None:
         return READ_ONLY
     if picture.rollout_error:
         return f"the rollouts could not be read: {picture.rollout_error}"
-    if (view := under_way(picture)) is not None:
+    if (view := picture.under_way) is not None:
         return view.cannot("start") or f"{view.plan} of {view.version} is under way"
     if not picture.rollout_plans:
         return f"{picture.system} has no plan; one is a file NAME.rollout.yaml beside its system.yaml"
@@ -123,7 +116,7 @@ def watcher_disabled(picture: Picture) -> str | None:
     """Why no watcher needs to be started, or None."""
     if picture.read_only:
         return READ_ONLY
-    view = under_way(picture)
+    view = picture.under_way
     if view is None:
         return no_rollout(picture)
     return f"{view.driver.who} drives it; T takes over" if view.driver.alive and view.driver.who else None
@@ -133,7 +126,7 @@ def take_over_disabled(picture: Picture) -> str | None:
     """Why the rollout cannot be taken over, or None."""
     if picture.read_only:
         return READ_ONLY
-    return None if under_way(picture) is not None else no_rollout(picture)
+    return None if picture.under_way is not None else no_rollout(picture)
 
 
 def rollout_disabled(picture: Picture) -> str | None:

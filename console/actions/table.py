@@ -15,7 +15,6 @@ from console.actions.reasons import (
     rollout_disabled,
     start_disabled,
     take_over_disabled,
-    under_way,
     watcher_disabled,
 )
 from console.actions.reasons import revoke_disabled as revoke_disabled
@@ -30,7 +29,7 @@ BOTH = ("dashboard", "rollout")
 
 def promote_word(picture: Picture) -> str:
     """`promote`, and how long the soak still takes at best: `promote (30h48m)`."""
-    view = under_way(picture)
+    view = picture.under_way
     if view is None:
         return ""
     left = view.soak.left if view.soak is not None else timedelta(0)
@@ -45,7 +44,7 @@ def spell_left(left: timedelta) -> str:
 
 def hold_word(picture: Picture) -> str:
     """`hold`, or `resume` where it is held."""
-    view = under_way(picture)
+    view = picture.under_way
     if view is None:
         return ""
     return "resume" if not view.cannot("resume") else "hold"
@@ -53,7 +52,7 @@ def hold_word(picture: Picture) -> str:
 
 def overrides_only(picture: Picture) -> bool:
     """Whether promoting would override what is not met."""
-    view = under_way(picture)
+    view = picture.under_way
     return view is not None and bool(view.cannot("promote"))
 
 
@@ -72,7 +71,7 @@ ACTIONS: tuple[Action, ...] = (
         where=BOTH,
         footer=1,
         disabled_reason=start_disabled,
-        says=lambda picture: "start" if picture.rollout_plans and under_way(picture) is None else "",
+        says=lambda picture: "start" if picture.rollout_plans and picture.under_way is None else "",
     ),
     Action(
         "watcher",

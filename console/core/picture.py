@@ -173,3 +173,8 @@ class Picture:
     rollout: RolloutView | None = None
     rollout_plans: tuple[str, ...] = ()
     rollout_error: str = ""
+
+    @property
+    def under_way(self) -> RolloutView | None:
+        """The rollout that has not ended, or None."""
+        return None if self.rollout is None or self.rollout.state.over else self.rollout
