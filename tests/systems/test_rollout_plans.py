@@ -166,8 +166,8 @@ def test_every_strategy_is_read(written: str, tmp_path: Path) -> None:
 def test_a_check_of_one_side_is_for_phases_that_have_sides(tmp_path: Path) -> None:
     written = "{blue-green: {service: s, blue: demo-blue, green: demo-green}}"
     check = "[{name: side, http: 'http://x-$SLOT:80/$VERSION'}]"
-    text = f"{PLAN}  - name: four\n    environment: production\n    share: 0%\n    strategy: {written}\n    after: {check}\n"
-    assert plan_in(tmp_path, text).phases[3].after == (HttpCheck("side", "http://x-$SLOT:80/$VERSION"),)
+    phase = f"  - name: four\n    environment: production\n    share: 0%\n    strategy: {written}\n    after: {check}\n"
+    assert plan_in(tmp_path, PLAN + phase).phases[3].after == (HttpCheck("side", "http://x-$SLOT:80/$VERSION"),)
 
 
 def test_a_phase_may_differ_from_what_the_plan_says(tmp_path: Path) -> None:
