@@ -9,8 +9,12 @@ from pathlib import Path
 
 from console.commands.wishes import Wish, add_read_only
 
+FASTEST = 1_000_000
 EXAMPLES = """examples:
   hakgal-console sandbox                        the console on a practice world of HAK_GAL
+  hakgal-console sandbox lexikon                of another system; a folder with a system.yaml and a sandbox.yaml works
+  hakgal-console sandbox --speed 1440           a day of a rollout in a minute: soaks, intervals and dates run faster,
+                                                and nothing else does; a bypass keeps real time
   hakgal-console sandbox --fault error-spike    with a fault already on; x switches faults
   hakgal-console sandbox --headless             print where everything is as one JSON object, and run until interrupted
 
@@ -21,9 +25,15 @@ Needs nothing but Python packages; a redis-server, prometheus and prometheus-ale
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("system", nargs="?", default="hak-gal", metavar="SYSTEM", help="which system (default hak-gal)")
+    system = parser.add_argument(
+        "system", nargs="?", default="hak-gal", metavar="SYSTEM", help="which system (default hak-gal)"
+    )
+    system.completer = _systems  # type: ignore[attr-defined]
     parser.add_argument("--headless", action="store_true", help="no console: print JSON and run until interrupted")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="begin with this fault on")
+    parser.add_argument(
+        "--speed", type=_speed, metavar="N", help=f"run rollouts N times faster than the clock, 1 to {FASTEST}"
+    )
     parser.add_argument("--no-prometheus", action="store_true", help="let the console scrape /metrics itself")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep its files there (default: a temporary folder)")
     add_read_only(parser)
@@ -37,7 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.headless:
         command = sandbox_command(
-            arguments.system, faults=arguments.fault, folder=arguments.folder, prometheus=not arguments.no_prometheus
+            arguments.system,
+            faults=arguments.fault,
+            folder=arguments.folder,
+            prometheus=not arguments.no_prometheus,
+            speed=arguments.speed,
         )
         os.execv(command[0], command)
     print(f"starting the sandbox of {arguments.system} …", file=sys.stderr, flush=True)
@@ -47,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             faults=arguments.fault,
             folder=arguments.folder,
             prometheus=not arguments.no_prometheus,
+            speed=arguments.speed,
         )
     except SandboxError as error:
         print(f"hakgal-console: {error}", file=sys.stderr)
@@ -58,3 +73,16 @@ def run(arguments: argparse.Namespace) -> int:
         return operate(wish, read_only=arguments.read_only, ascii_only=arguments.ascii)
     finally:
         world.stop()
+
+
+def _speed(text: str) -> int:
+    digits = text.replace("_", "").replace(",", "")
+    if not digits.isdecimal() or not 1 <= int(digits) <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {FASTEST:,}")
+    return int(digits)
+
+
+def _systems(**_given: object) -> list[str]:
+    from console.systems.catalog import find_systems
+
+    return [system.name for system in find_systems() if (system.path.parent / "sandbox.yaml").is_file()]

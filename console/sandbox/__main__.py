@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from console.sandbox.children import Children
-from console.sandbox.faults import Fault, UnavailableFault, UnknownFault, fault_named
+from console.sandbox.faults import Fault, Faults, UnavailableFault, UnknownFault
 from console.sandbox.monitoring import (
     Server,
     find_alertmanager,
@@ -23,8 +23,11 @@ from console.sandbox.monitoring import (
     start_alertmanager,
     start_prometheus,
 )
-from console.sandbox.store import start_store
+from console.sandbox.store import Store, start_store
 from console.sandbox.system_file import NoSystem, find_system, read_system
+from console.sandbox.world_file import FILE, BrokenWorld, WorldFile, read_world
+
+FASTEST = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     options = _parser().parse_args(arguments)
     try:
-        faults = [fault_named(name) for name in options.fault]
         source = find_system(options.system)
         system = read_system(source)
-    except (UnknownFault, NoSystem) as error:
+        described = read_world(source.parent / FILE)
+        known = Faults(described.about)
+        faults = [known.named(name) for name in options.fault]
+    except (UnknownFault, NoSystem, BrokenWorld) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     given = options.folder
@@ -43,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     children = Children(None if given else folder)
     try:
-        return _run(options, faults, source, system, folder, children, began)
-    except (RuntimeError, OSError, UnavailableFault) as error:
+        return _run(options, faults, source, system, described, folder, children, began)
+    except (RuntimeError, OSError, UnavailableFault, NoSystem, BrokenWorld) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     finally:
@@ -53,9 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(
     options: argparse.Namespace,
-    faults: list[Fault],
+    faults: list[str],
     source: Path,
     system: dict[str, object],
+    described: WorldFile,
     folder: Path,
     children: Children,
     began: float,
@@ -63,14 +69,23 @@ def _run(
     control = socket.create_server(("127.0.0.1", 0), backlog=64)
     control_url = f"http://127.0.0.1:{control.getsockname()[1]}"
     # The programs start while Python still imports: this is most of what there is to gain.
-    store = start_store(children, folder / "redis")
-    servers: dict[str, Server] = {}
+    names = [place.name for place in described.places]
+    endings = ["", *(f"-{name}" for name in names[1:])]
+    stores: dict[str, Store] = {
+        name: start_store(children, folder / f"redis{ending}") for name, ending in zip(names, endings, strict=True)
+    }
+    prometheuses: dict[str, Server] = {}
+    alertmanager: Server | None = None
     notices: list[str] = []
     if options.prometheus and (program := find_prometheus()):
         if manager := find_alertmanager():
-            servers["alertmanager"] = start_alertmanager(children, manager, folder / "alertmanager")
-        port = servers["alertmanager"].port if "alertmanager" in servers else None
-        servers["prometheus"] = start_prometheus(children, program, folder / "prometheus", control_url, port)
+            alertmanager = start_alertmanager(children, manager, folder / "alertmanager")
+        port = alertmanager.port if alertmanager else None
+        # One for each environment, as real ones have: their queries name no environment.
+        for name, ending in zip(names, endings, strict=True):
+            prometheuses[name] = start_prometheus(
+                children, program, folder / f"prometheus{ending}", f"{control_url}/targets/{name}", port
+            )
     elif options.prometheus:
         notices.append("Prometheus is not on PATH: metrics are scraped from the pods instead.")
 
@@ -78,14 +93,17 @@ def _run(
 
     async def live() -> None:
         world = World(
+            described=described,
             folder=folder,
             system=system,
             source=source,
-            store=store,
-            servers=servers,
+            stores=stores,
+            prometheuses=prometheuses,
+            alertmanager=alertmanager,
             children=children,
             notices=notices,
             began=began,
+            speed=options.speed,
         )
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
@@ -110,6 +128,14 @@ def _end_with_input(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -
     loop.call_soon_threadsafe(task.cancel)
 
 
+def speed(text: str) -> int:
+    """How many times faster the engine's clock runs. Raises ArgumentTypeError."""
+    digits = text.replace("_", "").replace(",", "")
+    if not digits.isdecimal() or not 1 <= int(digits) <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {FASTEST:,}")
+    return int(digits)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m console.sandbox",
@@ -121,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folder", type=Path, help="where files are kept; a temporary folder unless given")
     parser.add_argument("--no-prometheus", dest="prometheus", action="store_false", help="do not start Prometheus")
+    parser.add_argument("--speed", type=speed, metavar="N", help="run the engine's clock N times faster, 1 to 1000000")
     parser.add_argument("--owned", action="store_true", help="end when standard input ends")
     return parser
 

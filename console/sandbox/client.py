@@ -55,6 +55,13 @@ class Sandbox:
         """What is going on in it. Blocks for at most two seconds. Raises SandboxError."""
         return dict(self.ask("GET", "/state"))
 
+    def set_metrics(self, **values: float | None) -> None:
+        """Set values of the sample app by hand, or clear them with None. Blocks for at most two seconds.
+
+        Raises SandboxError with the names there are.
+        """
+        self.ask("POST", "/metrics", values)
+
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, within: float = 2.0) -> Any:
         """Ask its control address; gives the JSON it answers. Raises SandboxError with the answer's sentence."""
         import urllib.error
@@ -102,9 +109,10 @@ def sandbox_command(
     faults: Sequence[str] = (),
     folder: Path | None = None,
     prometheus: bool = True,
+    speed: int | None = None,
     owned: bool = False,
 ) -> list[str]:
-    """The command line that runs a sandbox. owned: end when standard input ends."""
+    """The command line that runs a sandbox. speed: of the engine's clock. owned: end when standard input ends."""
     command = [sys.executable, "-P", "-m", "console.sandbox", "--system", system]
     for fault in faults:
         command += ["--fault", fault]
@@ -112,6 +120,8 @@ def sandbox_command(
         command += ["--folder", str(folder)]
     if not prometheus:
         command.append("--no-prometheus")
+    if speed is not None:
+        command += ["--speed", str(speed)]
     if owned:
         command.append("--owned")
     return command
@@ -123,18 +133,20 @@ def start_sandbox(
     faults: Sequence[str] = (),
     folder: Path | None = None,
     prometheus: bool = True,
+    speed: int | None = None,
     environ: Mapping[str, str] | None = None,
     within: float = READY_WITHIN,
 ) -> Sandbox:
     """Start a sandbox and wait until it is ready; it ends when this process does.
 
     system: a shipped system's name, a folder, or a system.yaml. faults: switched on from the start. folder: where it
-    keeps its files, a temporary one when None. environ: its environment, this process's own when None.
-    Blocks for at most `within` seconds. Raises SandboxError with what it wrote to its standard error.
+    keeps its files, a temporary one when None. speed: how many times faster than the clock rollouts run on it.
+    environ: its environment, this process's own when None. Blocks for at most `within` seconds.
+    Raises SandboxError with what it wrote to its standard error.
     """
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - kept open as long as the sandbox runs
     process = subprocess.Popen(
-        sandbox_command(system, faults=faults, folder=folder, prometheus=prometheus, owned=True),
+        sandbox_command(system, faults=faults, folder=folder, prometheus=prometheus, speed=speed, owned=True),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

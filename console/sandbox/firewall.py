@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from console.sandbox.faults import Fault, Faults
 from console.sandbox.logs import PodLog
 
 if TYPE_CHECKING:
+    from aiohttp import web
     from redis.asyncio import Redis
 
 _ATTACK = re.compile(r"ignore (all )?previous instructions|reveal the system prompt|drop table", re.IGNORECASE)
@@ -70,14 +71,22 @@ class Meters:
         self.redis.observe(seconds)
         self._redis_recent.append((time.monotonic(), seconds))
 
-    def page(self) -> str:
-        """The page of `/metrics`."""
+    @property
+    def all(self) -> list[metrics.Counter | metrics.Histogram]:
+        """Everything that is served."""
+        return [item for item in vars(self).values() if isinstance(item, (metrics.Counter, metrics.Histogram))]
+
+    def page(self, hand: metrics.Hand) -> str:
+        """The page of `/metrics`, with the values that are set by hand."""
         horizon = time.monotonic() - _RECENT
         while self._redis_recent and self._redis_recent[0][0] < horizon:
             self._redis_recent.popleft()
         took = sorted(seconds for _, seconds in self._redis_recent)
         self.redis_p99.set(took[math.ceil(0.99 * len(took)) - 1] if took else 0.0)
-        return metrics.render([item for item in vars(self).values() if hasattr(item, "lines")])
+        for item in self.all:
+            if isinstance(item, metrics.Gauge):
+                item.hurry(hand, 0.0)
+        return metrics.render(self.all)
 
 
 class Limiter:
@@ -99,23 +108,27 @@ class Limiter:
 
 
 class Firewall:
-    """One pod's app. newer: whether its version is newer than the first one; the faults of a release hit only those."""
+    """One pod's app. hit: whether the faults of a release hit its version. hand: values of metrics set by hand."""
 
     def __init__(
         self,
         *,
         version: str,
-        newer: bool,
+        hit: Callable[[], bool],
         env: Mapping[str, str],
         client: Redis,
         bypass: BypassWatch,
         log: PodLog,
         faults: Faults,
+        hand: metrics.Hand,
         chance: random.Random,
     ) -> None:
         self.meters = Meters(version)
         self.log = log
-        self._newer = newer
+        self._version = version
+        self._hit = hit
+        self._hand = hand
+        self._ticked = time.monotonic()
         self._client = client
         self._bypass = bypass
         self._faults = faults
@@ -131,8 +144,47 @@ class Firewall:
         """Whether guards and limits are off right now."""
         return self._bypass.in_force
 
+    @property
+    def healthy(self) -> bool:
+        """Whether `/healthz` answers 200 while the pod serves; only a hand can say no."""
+        told = self._hand.get("healthy")
+        return told is None or told >= 0.5
+
     async def warm_up(self) -> None:
-        """Recover sessions from Redis before taking traffic."""
+        """Recover sessions from Redis and read the bypass record before taking traffic."""
+        await self._recover()
+        await self.look_at_bypass()
+
+    async def tick(self) -> None:
+        """Read the bypass record, and let the values set by hand take effect."""
+        now = time.monotonic()
+        for item in self.meters.all:
+            item.hurry(self._hand, now - self._ticked)
+        self._ticked = now
+        await self.look_at_bypass()
+
+    def page(self) -> str:
+        """The page of `/metrics`."""
+        return self.meters.page(self._hand)
+
+    async def respond(self, request: web.Request) -> web.Response:
+        """Answer what came over HTTP: a request to the firewall, or what it is."""
+        from aiohttp import web
+
+        if request.path != "/":
+            return web.Response(status=404, text="not found\n")
+        if request.method == "GET":
+            return web.json_response({"app": "hak-gal", "version": self._version, "pod": self.log.pod})
+        try:
+            asked = await request.json()
+            tenant, session, text = str(asked["tenant"]), str(asked["session"]), str(asked["text"])
+        except (ValueError, KeyError, TypeError):
+            return web.json_response({"error": 'send {"tenant": …, "session": …, "text": …}'}, status=400)
+        answer = await self.answer(tenant, session, text)
+        told = {"verdict": answer.verdict, "tx_count_1h": answer.tx_count_1h, "pod": self.log.pod}
+        return web.json_response(told, status=answer.status)
+
+    async def _recover(self) -> None:
         from redis.exceptions import RedisError
 
         began = time.monotonic()
@@ -196,9 +248,9 @@ class Firewall:
         return Answer(200, "allowed", context["tx_count_1h"])
 
     def _guard(self, text: str) -> bool:
-        if self._newer and self._faults.on(Fault.ERROR_SPIKE) and self._chance.random() < 0.2:
+        if self._hit() and self._faults.on(Fault.ERROR_SPIKE) and self._chance.random() < 0.2:
             raise GuardError("embedding has 383 dimensions, expected 384")
-        if self._newer and self._faults.on(Fault.FALSE_POSITIVES) and self._chance.random() < 0.5:
+        if self._hit() and self._faults.on(Fault.FALSE_POSITIVES) and self._chance.random() < 0.5:
             return True
         return _ATTACK.search(text) is not None
 

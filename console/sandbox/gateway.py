@@ -1,4 +1,4 @@
-"""The service's front door: one loopback address that hands requests on to the ready pods."""
+"""An environment's front door: one loopback address that hands requests on to ready pods."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ from console.sandbox.pods import Container
 
 
 class Gateway:
-    """Answers `/healthz` for the service and passes requests for `/` to its pods in turn."""
+    """Hands each request on to a pod that clients are routed to, in turn.
 
-    def __init__(self, endpoints: Callable[[], Sequence[Container]]) -> None:
-        self._endpoints = endpoints
+    `/to/NAME/PATH` goes to PATH of the pods of a Service, or else of a Deployment, of that name: to look at a side that
+    is not live. route: the pods clients are routed to. of: the pods of a name.
+    """
+
+    def __init__(self, route: Callable[[], Sequence[Container]], of: Callable[[str], Sequence[Container]]) -> None:
+        self._route = route
+        self._of = of
         self._turn = itertools.count()
         self._http: aiohttp.ClientSession | None = None
         app = web.Application()
-        app.add_routes([web.get("/healthz", self._pass_on), web.get("/", self._pass_on), web.post("/", self._pass_on)])
+        app.router.add_route("*", "/to/{name}{path:(/.*)?}", self._direct)
+        app.router.add_route("*", "/{path:.*}", self._usual)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.2)
 
     async def start(self) -> str:
         """Listen on a free port; gives the address without a slash at its end."""
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3))
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=12))
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -35,14 +41,19 @@ class Gateway:
         if self._http:
             await self._http.close()
 
-    async def _pass_on(self, request: web.Request) -> web.Response:
-        pods = self._endpoints()
+    async def _usual(self, request: web.Request) -> web.Response:
+        return await self._pass_on(request, self._route(), request.path)
+
+    async def _direct(self, request: web.Request) -> web.Response:
+        return await self._pass_on(request, self._of(request.match_info["name"]), request.match_info["path"] or "/")
+
+    async def _pass_on(self, request: web.Request, pods: Sequence[Container], path: str) -> web.Response:
         if not pods or self._http is None:
             return web.Response(status=503, text="no pod of the service is ready\n")
         pod = pods[next(self._turn) % len(pods)]
         try:
             async with self._http.request(
-                request.method, pod.url.rstrip("/") + request.path, data=await request.read(), headers=_kept(request)
+                request.method, pod.url.rstrip("/") + path, data=await request.read(), headers=_kept(request)
             ) as answer:
                 return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

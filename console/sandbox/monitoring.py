@@ -59,9 +59,9 @@ def find_alertmanager() -> str | None:
 
 
 def start_prometheus(
-    children: Children, program: str, folder: Path, control_url: str, alertmanager_port: int | None
+    children: Children, program: str, folder: Path, targets_url: str, alertmanager_port: int | None
 ) -> Server:
-    """Start Prometheus on a free port; it learns its targets from the sandbox's control address."""
+    """Start Prometheus on a free port; it learns its targets from `targets_url`. The folder's name is the child's."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "prometheus.yml"
     alerting = f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{HOST}:{alertmanager_port}']}}]}}]}}\n"
@@ -69,7 +69,7 @@ def start_prometheus(
         f"global: {{scrape_interval: {SCRAPE_EVERY}, scrape_timeout: 1s, evaluation_interval: {SCRAPE_EVERY}}}\n"
         + (alerting if alertmanager_port else "")
         + "scrape_configs:\n"
-        + f"  - job_name: hak-gal\n    http_sd_configs: [{{url: '{control_url}/targets', refresh_interval: 1s}}]\n"
+        + f"  - job_name: sandbox\n    http_sd_configs: [{{url: '{targets_url}', refresh_interval: 1s}}]\n"
     )
     port = free_port(HOST)
     command = [
@@ -82,7 +82,7 @@ def start_prometheus(
         # Hidden, and in every version since 2.41: without it new pods are scraped up to ten seconds late.
         "--scrape.discovery-reload-interval=1s",
     ]
-    child = children.spawn("prometheus", command, log=folder / "prometheus.log", folder=folder)
+    child = children.spawn(folder.name, command, log=folder / "prometheus.log", folder=folder)
     return Server("prometheus", child, port)
 
 

@@ -1,4 +1,4 @@
-"""The runtime of the sandbox's cluster: every container is a firewall that serves HTTP on an address of its own."""
+"""The runtime of the sandbox's cluster: every container is a sample app that serves HTTP on an address of its own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import errno
 import random
-import re
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -20,27 +19,68 @@ from console.sandbox import metrics
 from console.sandbox.bypass_watch import BypassWatch
 from console.sandbox.faults import Fault, Faults
 from console.sandbox.firewall import Firewall
+from console.sandbox.knobs import Knobs
 from console.sandbox.kube.runtime import ContainerLog, ImageError, Probe, StartError
 from console.sandbox.logs import PodLog, SharedLog
 from console.sandbox.manifests import HTTP_PORT, METRICS_PORT
+from console.sandbox.sample import Sample, Share
+from console.sandbox.served import Row
+from console.sandbox.versions import Versions, version_of
 
-FIRST_VERSION = "v2.3.2"
 _TICK = 0.5
 _REDIS_DEADLINE = 0.25
 _LOAD = (0.5, 1.0)  # seconds that a new container loads its model, once the sandbox is up
 _DRAIN = 0.3  # seconds between being told to end and ending, in which clients turn away
-_IMAGE = re.compile(r"(?:.*/)?hak-gal:(?P<version>v\d+(?:\.\d+)*[\w.-]*)\Z")
+
+
+class App(Protocol):
+    """What a container runs."""
+
+    log: PodLog
+
+    @property
+    def bypassed(self) -> bool:
+        """Whether an emergency bypass is in force in it."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether its health paths answer 200 while it serves."""
+
+    async def warm_up(self) -> None:
+        """What it does before it takes traffic."""
+
+    async def tick(self) -> None:
+        """What it does twice a second."""
+
+    async def respond(self, request: web.Request) -> web.Response:
+        """Its answer to one request."""
+
+    def page(self) -> str:
+        """Its page of `/metrics`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all containers of a sandbox share. bypass_key, bypass_variable: as the system's file names them."""
+    """What all containers of one environment share.
+
+    app, image: as the sandbox.yaml has them. bypass_key, bypass_variable: as the system's file names them.
+    rows, answers, caches, share: of the sample app.
+    """
 
     faults: Faults
     log: SharedLog
-    bypass_key: str
-    bypass_variable: str
     chance: random.Random
+    versions: Versions
+    knobs: Knobs
+    app: str = "firewall"
+    image: str = "hak-gal"
+    health: tuple[str, ...] = ("/healthz",)
+    bypass_key: str = "hakgal:emergency_bypass"
+    bypass_variable: str = "HAK_GAL_EMERGENCY_BYPASS"
+    rows: tuple[Row, ...] = ()
+    answers: Mapping[str, float] = field(default_factory=dict)
+    caches: Mapping[str, int] = field(default_factory=dict)
+    share: Share = field(default_factory=Share)
 
 
 class Addresses:
@@ -75,28 +115,15 @@ class Addresses:
         return "127.0.0.1", port, port
 
 
-def version_of(image: str) -> str | None:
-    """The tag of an image of the sample app, None for any other image."""
-    found = _IMAGE.match(image)
-    return found["version"] if found else None
-
-
-def is_newer(version: str) -> bool:
-    """Whether a version is newer than the first one the sandbox ran."""
-    return _numbers(version) > _numbers(FIRST_VERSION)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
-
-
 class Container:
     """One run of one container: an HTTP server, its tick, and its end."""
 
     def __init__(
-        self, pod: str, version: str, app: Firewall, around: Surroundings, client: Any, load: tuple[float, float]
-    ) -> None:
+        self, pod: str, workload: str, version: str, app: App, around: Surroundings, client: Any,
+        load: tuple[float, float],
+    ) -> None:  # fmt: skip
         self.pod = pod
+        self.workload = workload
         self._load = load
         self.version = version
         self.app = app
@@ -111,14 +138,8 @@ class Container:
         self._crash_after = around.chance.uniform(0.8, 2.0)
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         site = web.Application()
-        site.add_routes(
-            [
-                web.get("/healthz", self._health),
-                web.get("/metrics", self._metrics),
-                web.get("/", self._about),
-                web.post("/", self._request),
-            ]
-        )
+        site.add_routes([web.get("/metrics", self._metrics), *(web.get(path, self._health) for path in around.health)])
+        site.router.add_route("*", "/{path:.*}", app.respond)
         self._runner = web.AppRunner(site, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         self._life: asyncio.Task[None] | None = None
 
@@ -177,15 +198,14 @@ class Container:
     async def _serve(self) -> None:
         await asyncio.sleep(self._around.chance.uniform(*self._load))
         await self.app.warm_up()
-        await self.app.look_at_bypass()
         self.app.log.tell("INFO", "ready", version=self.version, address=f"{self.ip}:{self.port}")
         self.ready = True
         while not self.stopping:
             await asyncio.sleep(_TICK * self._around.chance.uniform(0.9, 1.1))
-            await self.app.look_at_bypass()
+            await self.app.tick()
             old = time.monotonic() - self._began > self._crash_after
-            if old and is_newer(self.version) and self._around.faults.on(Fault.CRASH_LOOP):
-                self.app.log.tell("FATAL", "guard model is corrupt", exit=1)
+            if old and self._around.versions.hit(self.version) and self._around.faults.on(Fault.CRASH_LOOP):
+                self.app.log.tell("FATAL", "model is corrupt", exit=1)
                 await self._close(1)
                 return
 
@@ -203,109 +223,131 @@ class Container:
             self._ended.set_result(code)
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if self.serving else web.Response(status=503, text="not ready\n")
+        if self.serving and self.app.healthy:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="not ready\n" if not self.serving else "not healthy\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         if self._around.faults.on(Fault.METRICS_GONE):
             return web.Response(status=503, text="metrics are not available\n")
-        return web.Response(body=self.app.meters.page().encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
-
-    async def _about(self, _request: web.Request) -> web.Response:
-        return web.json_response({"app": "hak-gal", "version": self.version, "pod": self.pod})
-
-    async def _request(self, request: web.Request) -> web.Response:
-        try:
-            asked = await request.json()
-            tenant, session, text = str(asked["tenant"]), str(asked["session"]), str(asked["text"])
-        except (ValueError, KeyError, TypeError):
-            return web.json_response({"error": 'send {"tenant": …, "session": …, "text": …}'}, status=400)
-        answer = await self.app.answer(tenant, session, text)
-        told = {"verdict": answer.verdict, "tx_count_1h": answer.tx_count_1h, "pod": self.pod}
-        return web.json_response(told, status=answer.status)
+        return web.Response(body=self.app.page().encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 class Pods:
-    """The container runtime: starts containers for the kubelet and knows those that run."""
+    """The container runtime: starts containers for the kubelet and knows those that run.
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
-        self._addresses = Addresses(around.chance)
-        self._running: dict[str, Container] = {}
+    places: what surrounds the containers of each namespace.
+    """
+
+    def __init__(self, places: Mapping[str, Surroundings], chance: random.Random) -> None:
+        self._places = places
+        self._addresses = Addresses(chance)
+        self._running: dict[tuple[str, str], Container] = {}
         self._load = (0.0, 0.0)
 
     def take_time(self) -> None:
         """From now on, new containers take as long to load as real ones would; the first ones did not."""
         self._load = _LOAD
 
-    @property
-    def serving(self) -> list[Container]:
-        """The containers that take requests, by pod name."""
-        return [container for _, container in sorted(self._running.items()) if container.serving]
+    def running(self, namespace: str) -> list[Container]:
+        """The containers of a namespace that have not ended, by pod name."""
+        found = [item for (place, _), item in sorted(self._running.items()) if place == namespace]
+        return [container for container in found if not container._ended.done()]
 
-    @property
-    def running(self) -> list[Container]:
-        """The containers that have not ended, by pod name."""
-        return [container for _, container in sorted(self._running.items()) if not container._ended.done()]
-
-    def get(self, pod: str) -> Container | None:
+    def get(self, namespace: str, pod: str) -> Container | None:
         """The container of a pod, None where none runs."""
-        return self._running.get(pod)
+        return self._running.get((namespace, pod))
 
     async def start(
         self, pod: dict[str, Any], container: dict[str, Any], env: Mapping[str, str], log: ContainerLog, attempt: int
     ) -> Container:
         """Start one container, as the kubelet's runtime protocol says. Raises ImageError or StartError."""
-        from redis.asyncio import Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
+        key = str(pod["metadata"].get("namespace", "")), str(pod["metadata"]["name"])
+        around = self._places.get(key[0])
+        if around is None:
+            raise StartError(f"the practice world has no app for the namespace {key[0]}")
         image = str(container["image"])
-        version = version_of(image)
+        version = version_of(image, around.image)
         if version is None:
             raise ImageError(
-                f'failed to pull and unpack image "{image}": not found; this cluster has hak-gal:vX.Y.Z images only'
+                f'failed to pull and unpack image "{image}": not found; this cluster has {around.image}:VERSION images '
+                "only"
             )
-        try:
-            host, port, password = env["REDIS_CLOUD_HOST"], int(env["REDIS_CLOUD_PORT"]), env["REDIS_CLOUD_PASSWORD"]
-        except (KeyError, ValueError) as error:
-            raise StartError(f"the environment variable {error} is missing or is not what it should be") from error
-        name = str(pod["metadata"]["name"])
-        client = Redis(
-            host=host,
-            port=port,
-            username=env.get("REDIS_CLOUD_USERNAME"),
-            password=password,
-            socket_timeout=_REDIS_DEADLINE,
-            socket_connect_timeout=_REDIS_DEADLINE,
-            retry=Retry(NoBackoff(), 0),
-            client_name=name,
-        )
-        bypass = BypassWatch(self._around.bypass_key, self._around.bypass_variable, env, _created(pod))
-        pod_log = PodLog(name, self._around.log, log.write)
-        app = Firewall(
-            version=version,
-            newer=is_newer(version),
-            env=env,
-            client=client,
-            bypass=bypass,
-            log=pod_log,
-            faults=self._around.faults,
-            chance=self._around.chance,
-        )
-        pod_log.tell("INFO", "starting", version=version, audit_level=env.get("AUDIT_LEVEL", "INFO"), attempt=attempt)
-        started = Container(name, version, app, self._around, client, self._load)
+        client = _client(env, key[1])
+        pod_log = PodLog(key[1], around.log, log.write)
+        around.versions.note(version)
+        workload = _workload(pod)
+        app = _app(around, version, workload, env, client, pod_log, pod)
+        told = {"audit_level": env.get("AUDIT_LEVEL", "INFO")} if around.app == "firewall" else {}
+        pod_log.tell("INFO", "starting", version=version, **told, attempt=attempt)
+        started = Container(key[1], workload, version, app, around, client, self._load)
         await started.open(self._addresses)
-        self._running[name] = started
-        started._ended.add_done_callback(lambda _: self._forget(started))
+        self._running[key] = started
+        started._ended.add_done_callback(lambda _: self._forget(key, started))
         return started
 
-    async def stop_all(self) -> None:
-        """End every container at once."""
-        await asyncio.gather(*(container._close(137) for container in list(self._running.values())))
+    def _forget(self, key: tuple[str, str], ended: Container) -> None:
+        if self._running.get(key) is ended:
+            del self._running[key]
 
-    def _forget(self, ended: Container) -> None:
-        if self._running.get(ended.pod) is ended:
-            del self._running[ended.pod]
+
+def _client(env: Mapping[str, str], name: str) -> Any:
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    try:
+        host, port, password = env["REDIS_CLOUD_HOST"], int(env["REDIS_CLOUD_PORT"]), env["REDIS_CLOUD_PASSWORD"]
+    except (KeyError, ValueError) as error:
+        raise StartError(f"the environment variable {error} is missing or is not what it should be") from error
+    return Redis(
+        host=host,
+        port=port,
+        username=env.get("REDIS_CLOUD_USERNAME"),
+        password=password,
+        socket_timeout=_REDIS_DEADLINE,
+        socket_connect_timeout=_REDIS_DEADLINE,
+        retry=Retry(NoBackoff(), 0),
+        client_name=name,
+    )
+
+
+def _app(
+    around: Surroundings, version: str, workload: str, env: Mapping[str, str], client: Any, log: PodLog,
+    pod: dict[str, Any],
+) -> App:  # fmt: skip
+    if around.app == "firewall":
+        return Firewall(
+            version=version,
+            hit=lambda: around.versions.hit(version),
+            env=env,
+            client=client,
+            bypass=BypassWatch(around.bypass_key, around.bypass_variable, env, _created(pod)),
+            log=log,
+            faults=around.faults,
+            hand=around.knobs.hand,
+            chance=around.chance,
+        )
+    return Sample(
+        version=version,
+        workload=workload,
+        rows=around.rows,
+        answers=around.answers,
+        caches=around.caches,
+        knobs=around.knobs,
+        versions=around.versions,
+        share=around.share,
+        client=client,
+        log=log,
+        chance=around.chance,
+    )
+
+
+def _workload(pod: dict[str, Any]) -> str:
+    """What the pod belongs to: its ReplicaSet's name without the hash."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    owner = next((str(owner["name"]) for owner in owners if owner.get("controller")), "")
+    return owner.rpartition("-")[0] or owner
 
 
 def _created(pod: dict[str, Any]) -> datetime:

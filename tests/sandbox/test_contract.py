@@ -49,8 +49,8 @@ def test_redis_has_a_password_a_limit_and_sessions_of_three_tenants_that_expire(
 def test_the_system_file_is_accepted_and_points_at_this_sandbox(world: World) -> None:
     system = load_system(world.sandbox.system)
     assert system.name == "hak-gal"
-    (environment,) = system.environments
-    assert environment.name == "sandbox"
+    environment, staging = system.environments
+    assert (environment.name, staging.name) == ("sandbox", "sandbox-staging")
     assert environment.faults == world.told["control_url"]
     assert environment.redis
     access = resolve_redis(environment.redis, {})

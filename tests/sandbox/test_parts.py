@@ -19,11 +19,13 @@ from console.sandbox import metrics
 from console.sandbox.bypass_watch import BypassWatch, allowed_for
 from console.sandbox.faults import Faults
 from console.sandbox.firewall import Limiter
+from console.sandbox.knobs import Knobs
 from console.sandbox.kube.runtime import ContainerLog
 from console.sandbox.logs import PodLog, SharedLog
-from console.sandbox.pods import Addresses, Pods, Surroundings, is_newer, version_of
+from console.sandbox.pods import Addresses, Pods, Surroundings
 from console.sandbox.sessions import session_key
 from console.sandbox.system_file import NoSystem, read_system
+from console.sandbox.versions import Versions, version_of
 from tests.conftest import free_port, wait_until
 from tests.sandbox.conftest import none_alive
 
@@ -65,10 +67,13 @@ async def test_two_sandboxes_that_choose_the_same_network_take_different_address
 async def test_a_pod_starts_without_redis_and_ends_even_where_its_tick_swallows_the_cancellation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    around = Surroundings(Faults(), SharedLog(tmp_path / "hak_gal.log"), "key", "VARIABLE", random.Random(1))
+    faults, chance = Faults(), random.Random(1)
+    knobs = Knobs(faults, (), metrics.Hand())
+    around = Surroundings(faults, SharedLog(tmp_path / "hak_gal.log"), chance, Versions("v2.3.2"), knobs)
     env = {"REDIS_CLOUD_HOST": "127.0.0.1", "REDIS_CLOUD_PORT": str(free_port()), "REDIS_CLOUD_PASSWORD": "x"}
     log = ContainerLog(lambda: datetime.now(UTC))
-    container = await Pods(around).start({"metadata": {"name": "p"}}, {"image": "hak-gal:v2.3.3"}, env, log, 0)
+    pod = {"metadata": {"name": "p", "namespace": "hak-gal"}}
+    container = await Pods({"hak-gal": around}, chance).start(pod, {"image": "hak-gal:v2.3.3"}, env, log, 0)
     async with asyncio.timeout(5):
         while not container.serving:
             await asyncio.sleep(0.01)
@@ -79,7 +84,7 @@ async def test_a_pod_starts_without_redis_and_ends_even_where_its_tick_swallows_
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
 
-    monkeypatch.setattr(container.app, "look_at_bypass", stubborn)
+    monkeypatch.setattr(container.app, "tick", stubborn)
     async with asyncio.timeout(10):
         await blocked.wait()
         await container.stop(1)
@@ -149,13 +154,26 @@ def test_a_record_allows_what_both_it_and_its_key_allow(raw: bytes | None, key_l
     assert allowed_for(raw, key_lives, NOW)[0] == pytest.approx(allowed)
 
 
-def test_versions_are_compared_as_numbers_and_other_images_are_not_the_app() -> None:
-    assert [is_newer(version) for version in ("v2.3.1", "v2.3.2", "v2.3.3", "v2.3.10", "v3.0.0")] == [
-        False, False, True, True, True,
-    ]  # fmt: skip
-    assert version_of("registry.example.net/team/hak-gal:v2.3.3-rc.1") == "v2.3.3-rc.1"
-    assert version_of("nginx:1.27") is None
-    assert version_of("hak-gal") is None
+def test_a_fault_of_a_release_hits_the_newest_version_that_ran_and_never_the_first() -> None:
+    versions = Versions("v2.3.2")
+    versions.note("v2.3.2")
+    assert not versions.hit("v2.3.2")
+    versions.note("v2.3.3")
+    assert (versions.hit("v2.3.3"), versions.hit("v2.3.2")) == (True, False)
+    versions.note("v2.3.10")  # newer than v2.3.3: versions are numbers and not letters
+    versions.note("v2.3.3")
+    assert (versions.hit("v2.3.10"), versions.hit("v2.3.3")) == (True, False)
+    mixed = Versions("stable-v0.9")
+    mixed.note("security-v1.0")
+    assert (mixed.hit("security-v1.0"), mixed.hit("stable-v0.9")) == (True, False)
+
+
+def test_other_images_and_tags_without_a_number_are_not_the_app() -> None:
+    assert version_of("registry.example.net/team/hak-gal:v2.3.3-rc.1", "hak-gal") == "v2.3.3-rc.1"
+    assert version_of("lexikon-api:stable-v0.9", "lexikon-api") == "stable-v0.9"
+    assert version_of("nginx:1.27", "hak-gal") is None
+    assert version_of("hak-gal:latest", "hak-gal") is None
+    assert version_of("hak-gal", "hak-gal") is None
 
 
 def test_a_limiter_allows_a_burst_of_ten_and_then_its_pace() -> None:
