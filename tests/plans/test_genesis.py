@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import itertools
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -33,7 +35,7 @@ def release() -> RolloutPlan:
 
 
 def october(day: int, hour: int) -> datetime:
-    return datetime(2025, 10, day, hour, tzinfo=timezone.utc)
+    return datetime(2025, 10, day, hour, tzinfo=UTC)
 
 
 # not before, share, soak, cadence, tier
@@ -66,14 +68,22 @@ def test_each_stage_has_the_figures_of_the_decisions(release: RolloutPlan, name:
 def test_the_stages_come_in_order_and_each_soak_ends_when_the_next_may_begin(release: RolloutPlan) -> None:
     assert [one.name for one in release.phases] == ["pre-deployment", *STAGES]
     stages = release.phases[1:]
-    for one, following in zip(stages, stages[1:], strict=False):
+    for one, following in itertools.pairwise(stages):
         assert one.not_before is not None and one.not_before + one.soak == following.not_before
+
+
+def test_the_tiers_end_at_ten_fifty_and_a_hundred_percent(release: RolloutPlan) -> None:
+    for asked, tier in (("1%", 0), ("10%", 0), ("11%", 1), ("50%", 1), ("51%", 2), ("100%", 2)):
+        text = re.sub(r"    share: .*", f"    share: {asked}", release.text)
+        moved = load_plan(release.path, system("genesis"), environ={}, text=text)
+        assert all(said(phase(moved, name).criteria) == TIERS[tier] for name in STAGES), asked
+    assert release.version == system("genesis").environments[0].target == "phase_4_deployment"
 
 
 def test_day_one_is_a_setting() -> None:
     path = shipped_folder() / "genesis" / "release.rollout.yaml"
     moved = load_plan(path, system("genesis"), environ={"GENESIS_DAY_ONE": "2031-02-27"})
-    assert phase(moved, "stage-4").not_before == datetime(2031, 3, 1, 9, tzinfo=timezone.utc)
+    assert phase(moved, "stage-4").not_before == datetime(2031, 3, 1, 9, tzinfo=UTC)
 
 
 def test_ten_flags_are_on_and_three_off_at_every_stage(release: RolloutPlan) -> None:
@@ -101,7 +111,7 @@ def test_each_day_has_its_stakeholder_update_and_the_stages_their_criteria_for_g
         assert ticks(one, "No critical alerts") is (name == "stage-1")
         assert ticks(one, "No rollback triggered") is (name in list(STAGES)[1:-1])
         if name != "final-validation":
-            assert ticks(one, "alidation window complete")
+            assert ticks(one, "alidation window complete", "12-hour" if one.soak == 12 * HOUR else "")
     before = phase(release, "pre-deployment")
     assert len([item for item in before.checklist if "audit" in item.lower()]) == 4
     assert before.share is None and not before.criteria

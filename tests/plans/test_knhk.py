@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from console.core.rollouts.plan import BlueGreen, CommandCheck, Promotion, RolloutPlan
@@ -37,9 +39,7 @@ def test_the_other_side_is_prepared_tested_and_switched_to(release: RolloutPlan)
         ("switch", "100%"),
         ("watch", "-"),
     ]
-    strategy = BlueGreen(
-        "knhk-closed-loop", "knhk-closed-loop-blue", "knhk-closed-loop-green", "slot", "blue", "green"
-    )
+    strategy = BlueGreen("knhk-closed-loop", "knhk-closed-loop-blue", "knhk-closed-loop-green", "slot", "blue", "green")
     assert {one.strategy for one in release.phases if one.share is not None} == {strategy}
     prepare, switch = phase(release, "prepare"), phase(release, "switch")
     assert prepare.after == switch.before and prepare.promotion is switch.promotion is Promotion.AUTOMATIC
@@ -65,6 +65,15 @@ def test_nothing_else_rolls_back_and_the_rest_is_a_gate(release: RolloutPlan) ->
     assert said(switch.gates) == {*TARGETS.values(), *WHOLE}
     hour = {"availability_1h >= 99.9%", *(text for name, text in TARGETS.items() if name != "availability")}
     assert said(watch.gates) == hour | WHOLE
+
+
+def test_success_is_every_target_reached(release: RolloutPlan) -> None:
+    found = {"99.9 %", "0.1 %", "8 ticks", "100 ms", "80 %"}
+    assert {figure for figure in found if any(f" {figure}" in text for text in release.success)} == found
+    assert {text for text in release.success if not re.search(r"\d", text)} == {
+        "Receipt chain intact",
+        "Weaver validation passing",
+    }
 
 
 def test_dashboards_are_watched_for_five_minutes_and_availability_for_an_hour(release: RolloutPlan) -> None:
