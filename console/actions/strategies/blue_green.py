@@ -19,11 +19,11 @@ from console.actions.strategies.recorded import (
     is_recorded,
     owner_warnings,
     record_of,
-    recorded_template,
     replicas_of,
     standing_of,
     version_in,
 )
+from console.actions.strategies.restoring import resized, restore
 from console.actions.strategies.settings import (
     SETTINGS,
     annotated,
@@ -124,7 +124,7 @@ class BlueGreenStrategy:
         def change(live: Json) -> Operations | None:
             kept = settings_text(settings_of(live, asked))
             operations = [*annotated(live, {SETTINGS: kept}), *retemplated(live, self._template(live, asked))]
-            return [*operations, *_resized(live, size)] or None
+            return [*operations, *resized(live, size)] or None
 
         written = writer.write(DEPLOYMENTS, name, change, f"{asked.version}, {size} pods")
         ready = writer.wait_ready(written, self._spec.container)
@@ -218,22 +218,7 @@ class BlueGreenStrategy:
         return told
 
     def _restore(self, writer: Writer, live: Json, record: Mapping[str, Any]) -> Json:
-        """A Deployment with its recorded template and size, ready."""
-        from console.systems.kubernetes_connection import DEPLOYMENTS, REPLICA_SETS
-
-        name, size = str(record["name"]), int(record["replicas"])
-        template = (
-            dict(live["spec"]["template"])
-            if is_recorded(record, live["spec"]["template"])
-            else recorded_template(record, live, writer.read_all(REPLICA_SETS))
-        )
-
-        def change(found: Json) -> Operations | None:
-            # Where nothing else is to be done the marks are, so that a driver that was overtaken notices.
-            return [*annotated(found, {SETTINGS: ""}), *retemplated(found, template), *_resized(found, size)]
-
-        written = writer.write(DEPLOYMENTS, name, change, f"{record['version']}, {size} pods")
-        return writer.wait_ready(written, self._spec.container)
+        return restore(writer, live, record, self._spec.container, size=lambda _found: int(record["replicas"]))
 
     def _switch(self, writer: Writer, old: str, new: str) -> None:
         """Point the Service at the new value, if it is at the old one; a value of somebody else's is left alone."""
@@ -338,7 +323,3 @@ class BlueGreenStrategy:
     def served_by(self) -> frozenset[str]:
         """The names of the pods that the Service leads to now."""
         return endpoints_of(self._api, self._namespace, self._spec.service)
-
-
-def _resized(live: Json, size: int) -> list[Json]:
-    return [] if replicas_of(live) == size else [{"op": "add", "path": "/spec/replicas", "value": size}]
