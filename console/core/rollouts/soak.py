@@ -9,7 +9,8 @@ How it is driven, at every tick and in this order:
    a gap.
 2. `settle` each gap that no query can fill any more (its metrics keep no history, or the query has answered and the
    rest is unknown): only now does an outage cost its grace, or begin the soak anew.
-3. `tick` for the time since the last one. A gap that nobody settles for `PATIENCE` longest ticks settles by itself.
+3. `tick` for the time since the last one. A gap that nobody settles does so by itself after `PATIENCE` longest
+   ticks of good time.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ LOOSE = 120
 """In a practice world reading the two clocks takes time too: they may differ by this part of the longest tick."""
 
 PATIENCE = 20
-"""After so many longest ticks a gap that nobody filled is taken to stay."""
+"""After so many longest ticks of good time a gap that nobody filled is taken to stay."""
 
 MOST_GAPS = 100
 
@@ -285,9 +286,9 @@ def _gapped(soak: Soak, fresh: tuple[Gap, ...]) -> Soak:
 
 
 def _patient(soak: Soak, rules: SoakRules) -> Soak:
-    """Gaps that nobody has filled for long are settled."""
-    for gap in soak.gaps:
-        if soak.marked is not None and soak.marked - gap.end > rules.longest_tick * PATIENCE:
+    """Gaps that nobody has filled although everything was seen for long are settled."""
+    if soak.since > rules.longest_tick * PATIENCE:
+        for gap in soak.gaps:
             soak = settle(soak, gap, rules)
     return soak
 

@@ -87,6 +87,8 @@ class Run:
     fails: str = ""
     soaks: dict[int, Soak] = field(default_factory=dict)
     seen: list[decisions.Decision] = field(default_factory=list)
+    _folded: Rollout | None = None
+    _upto: int = 0
 
     def __post_init__(self) -> None:
         if not self.facts:
@@ -96,7 +98,9 @@ class Run:
     @property
     def rollout(self) -> Rollout:
         """As its facts have it, with the soak clock that the driver keeps in memory."""
-        rollout = machine.folded(self.plan, self.facts)
+        for fact in self.facts[self._upto :]:
+            self._folded = machine.advance(self.plan, self._folded, fact)
+        self._upto, rollout = len(self.facts), self._folded
         assert rollout is not None
         if rollout.attempt is not None and rollout.attempt.number in self.soaks:
             return machine.with_soak(rollout, self.soaks[rollout.attempt.number])
