@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.actions.strategies import autoscaler
-from console.actions.strategies.base import EPOCH, ROLLOUT, VERSION, Applied, Asked, Clock, Fenced, Foreseen, Say, Sides
+from console.actions.strategies.base import ROLLOUT, Applied, Asked, Clock, Fenced, Foreseen, Say, Sides
 from console.actions.strategies.canary_moves import MADE, Move, back, canary_labels, forward
 from console.actions.strategies.recorded import (
     find,
@@ -15,11 +15,11 @@ from console.actions.strategies.recorded import (
     find_deployment,
     is_recorded,
     owner_warnings,
-    ready_by_version,
+    ready_pods,
     record_of,
     replicas_of,
+    sides_of,
     standing_of,
-    version_in,
 )
 from console.actions.strategies.writing import Patience, Writer, annotation
 from console.core.operations import ActionFailed, Refused
@@ -108,33 +108,8 @@ class CanaryStrategy:
         )
 
     def sides(self) -> Sides:
-        """As `Strategy`; by the pods that are ready, also while a Deployment replaces them. The new version is the one
-        that was written last by a rollout, else the canary's.
-        """
-        stable, canary = self._look()
-        container = self._spec.container
-        there = [each for each in (stable, canary) if each is not None]
-        versions = [version_in(each, container) for each in there]
-        marked = max(there, key=lambda each: int(annotation(each, EPOCH) or 0))
-        new = annotation(marked, VERSION) or versions[-1]
-        old = next((each for each in versions if each != new), "")
-        wanted = {True: 0, False: 0}
-        ready = {True: 0, False: 0}
-        for each, version in zip(there, versions, strict=True):
-            wanted[version == new] += replicas_of(each)
-            for runs, count in ready_by_version(self._api, self._namespace, each, container).items():
-                ready[runs == new] += count
-        serving = ready[True] + ready[False]
-        return Sides(
-            share=ready[True] / serving if serving else None,
-            new_version=new,
-            new_ready=ready[True],
-            new_wanted=wanted[True],
-            old_version=old,
-            old_ready=ready[False],
-            old_wanted=wanted[False],
-            says=f"{ready[True]} of {serving} ready pods run {new}",
-        )
+        """As `Strategy`; by the pods there are, also while a Deployment replaces them."""
+        return sides_of(self._api, self._namespace, self._look(), self._spec.container)
 
     def foresee_rollback(self, good: Mapping[str, Any]) -> Foreseen:
         """As `Strategy`."""
@@ -150,7 +125,11 @@ class CanaryStrategy:
         refused = ""
         if wants and is_recorded(good["stable"], stable["spec"]["template"]):
             standing = standing_of(self._api, self._namespace, stable)
-            if not standing.ready and standing.troubles and not self._ready(canary):
+            if (
+                not standing.ready
+                and standing.troubles
+                and not ready_pods(self._api, self._namespace, canary, self._spec.container)
+            ):
                 refused = self._neither("; ".join(standing.troubles))
         return Foreseen(tuple(move.says for move in moves if move.says), 0.0, refused, tuple(minded))
 
@@ -256,13 +235,9 @@ class CanaryStrategy:
             "the Service's selector"
         )
 
-    def _ready(self, deployment: Json | None) -> int:
-        counts = ready_by_version(self._api, self._namespace, deployment, self._spec.container)
-        return sum(counts.values())
-
     def _stuck(self, failed: str) -> str:
         canary = find(self._api, self._namespace, DEPLOYMENTS, self._spec.canary)
-        if serving := self._ready(canary):
+        if serving := ready_pods(self._api, self._namespace, canary, self._spec.container):
             return (
                 f"{failed}; {self._spec.canary} keeps its {serving} ready pods, for {self._spec.stable} cannot take "
                 f"the traffic yet: mend {self._spec.stable}, then resume (h)"

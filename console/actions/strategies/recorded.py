@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.actions.rollback_standing import Standing, judge
-from console.actions.strategies.writing import passes
+from console.actions.strategies.base import EPOCH, VERSION, Sides
+from console.actions.strategies.writing import annotation, passes
 from console.core.operations import ActionFailed, Unverified
 from console.core.templates import digest, holds_secret
 from console.systems.kubernetes_errors import KubernetesError
@@ -82,13 +83,13 @@ def version_in(deployment: Mapping[str, Any], container: str | None) -> str:
     return version_of(template_image(deployment["spec"]["template"], container)[1])
 
 
-def ready_by_version(
+def pods_by_version(
     api: KubernetesApi, namespace: str, deployment: Json | None, container: str | None
-) -> dict[str, int]:
-    """Ready pods of a Deployment by the version they run, also while one replaces the other."""
+) -> dict[str, tuple[int, int]]:
+    """(living, ready) pods of a Deployment by the version they are of, also while one replaces the other."""
     from console.systems.kubernetes_connection import PODS, REPLICA_SETS
 
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, int]] = {}
     if deployment is None:
         return found
     selector = selector_text(deployment["spec"].get("selector") or {})
@@ -101,11 +102,46 @@ def ready_by_version(
     }
     for pod in find_all(api, namespace, PODS, selector):
         version = versions.get(owner(pod, "ReplicaSet"))
-        if version is None or pod["metadata"].get("deletionTimestamp"):
+        over = (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+        if version is None or over or pod["metadata"].get("deletionTimestamp"):
             continue
-        if condition(pod, "Ready").get("status") == "True":
-            found[version] = found.get(version, 0) + 1
+        living, ready = found.get(version, (0, 0))
+        found[version] = living + 1, ready + (condition(pod, "Ready").get("status") == "True")
     return found
+
+
+def ready_pods(api: KubernetesApi, namespace: str, deployment: Json | None, container: str | None) -> int:
+    """Ready pods of a Deployment, of whatever version."""
+    return sum(ready for _, ready in pods_by_version(api, namespace, deployment, container).values())
+
+
+def sides_of(api: KubernetesApi, namespace: str, deployments: Iterable[Json | None], container: str | None) -> Sides:
+    """Who serves, of Deployments that share the traffic by the number of their pods. The share is that of the pods
+    there are: one that is not ready for a moment does not change it. The new version is the one that a rollout wrote
+    last, else the last Deployment's.
+    """
+    there = [each for each in deployments if each is not None]
+    versions = [version_in(each, container) for each in there]
+    marked = max(there, key=lambda each: int(annotation(each, EPOCH) or 0))
+    new = annotation(marked, VERSION) or versions[-1]
+    wanted, living, ready = [0, 0], [0, 0], [0, 0]
+    others = [each for each in versions if each != new]
+    for each, version in zip(there, versions, strict=True):
+        wanted[version == new] += replicas_of(each)
+        for runs, (alive, well) in pods_by_version(api, namespace, each, container).items():
+            living[runs == new] += alive
+            ready[runs == new] += well
+            others += [runs] if runs != new else []
+    return Sides(
+        share=living[1] / sum(living) if any(living) else None,
+        new_version=new,
+        new_ready=ready[1],
+        new_wanted=wanted[1],
+        old_version=others[0] if others else "",
+        old_ready=ready[0],
+        old_wanted=wanted[0],
+        says=f"{living[1]} of {sum(living)} pods run {new}, {ready[1]} of them ready",
+    )
 
 
 def record_of(deployment: Mapping[str, Any], container: str | None) -> Json:

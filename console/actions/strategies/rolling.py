@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.actions.strategies import autoscaler
-from console.actions.strategies.base import VERSION, Applied, Asked, Clock, Fenced, Foreseen, Say, Sides
+from console.actions.strategies.base import Applied, Asked, Clock, Fenced, Foreseen, Say, Sides
 from console.actions.strategies.recorded import (
     find_all,
     find_deployment,
     is_recorded,
     owner_warnings,
-    ready_by_version,
     record_of,
     recorded_template,
     replicas_of,
+    sides_of,
     standing_of,
     version_in,
 )
@@ -28,7 +28,7 @@ from console.actions.strategies.settings import (
     settings_of,
     settings_text,
 )
-from console.actions.strategies.writing import Operations, Patience, Writer, annotation
+from console.actions.strategies.writing import Operations, Patience, Writer
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Rolling
 from console.systems.kubernetes_connection import DEPLOYMENTS, REPLICA_SETS
@@ -96,24 +96,8 @@ class RollingStrategy:
         )
 
     def sides(self) -> Sides:
-        """As `Strategy`; by the pods that are ready, also while they are being replaced. The new version is the one
-        that was written last by a rollout, else the one that the template names.
-        """
-        live = self._look()
-        named = version_in(live, self._spec.container)
-        new = annotation(live, VERSION) or named
-        counts = ready_by_version(self._api, self._namespace, live, self._spec.container)
-        ready, serving, wanted = counts.get(new, 0), sum(counts.values()), replicas_of(live)
-        return Sides(
-            share=ready / serving if serving else None,
-            new_version=new,
-            new_ready=ready,
-            new_wanted=wanted if named == new else 0,
-            old_version=next((each for each in (named, *counts) if each != new), ""),
-            old_ready=serving - ready,
-            old_wanted=0 if named == new else wanted,
-            says=f"{ready} of {serving} ready pods run {new}",
-        )
+        """As `Strategy`; by the pods there are, also while they are being replaced."""
+        return sides_of(self._api, self._namespace, (self._look(),), self._spec.container)
 
     def foresee_rollback(self, good: Mapping[str, Any]) -> Foreseen:
         """As `Strategy`. refused where the recorded template runs already and no pod of it is well: there is no other
