@@ -166,6 +166,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection to the proxy."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body go out in two pieces; the second would wait for the first one's acknowledgement.
+    disable_nagle_algorithm = True
     owner: Proxy
 
     def log_message(self, format: str, *args: Any) -> None:
