@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+from console.core.conditions import parse_condition
 from console.core.evaluation import Mark, Verdict
 from console.core.picture import Picture
+from console.core.rollouts.plan import Phase, RolloutPlan, Rule
 from console.core.rollouts.state import RolloutState
 from console.core.rollouts.view import (
     AttemptView,
@@ -19,6 +22,7 @@ from console.core.rollouts.view import (
     SignView,
     SoakView,
 )
+from console.core.units import UNITS
 from tests.pictures import NOW, before, healthy
 
 ZERO = timedelta(0)
@@ -382,3 +386,15 @@ def unreadable() -> Picture:
     return replace(
         healthy(), rollout_error="runbooks/hak-gal/release.rollout.yaml:12: `soak: 48` needs a unit, such as 48h"
     )
+
+
+def plan() -> RolloutPlan:
+    """The plan's file as it says now, as far as the screen tells of it."""
+    condition = parse_condition("error_rate < 0.1%", {"error_rate": UNITS["%"]})
+    last = Phase(
+        name="production-100",
+        environment="production",
+        checklist=("Sticky sessions on the Service",),
+        gates=(Rule("error rate", condition),),
+    )
+    return RolloutPlan(name="release", title="", system="hak-gal", path=Path("release.rollout.yaml"), phases=(last,))

@@ -34,8 +34,8 @@ class Lines(Strips):
         self.rows = tuple(rows)
         if grown and self._grows:
             self.styles.height = len(self.rows)
-        else:
-            self.repaint()
+        # Also where it grew: it may shrink back before it is laid out, and is not asked to paint itself then.
+        self.repaint()
 
     def draw(self, width: int, height: int) -> list[Row]:
         """As many rows as fit."""
