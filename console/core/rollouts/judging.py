@@ -237,12 +237,12 @@ def evidence(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> tuple[str, 
 
 
 def told(rule: Rule, evaluation: Evaluation, kind: str = "gate") -> str:
-    """A rule and its verdict as a sentence: `P99 fails at 243 ms; it must be < 200 ms`. kind: `gate` or `criterion`."""
+    """A rule and its verdict as a sentence: `P99 fails at 243 ms (must be < 200 ms)`. kind: `gate` or `criterion`."""
     words = _OF_GATE if kind == "gate" else _OF_CRITERION
     at = f" at {shown}" if (shown := shown_value(rule, evaluation)) else ""
     tail = f": {evaluation.detail}" if evaluation.detail and evaluation.verdict in _BLIND else ""
-    asked = "it must be" if kind == "gate" else "it rolls back when"
-    return f"{rule.name} {words[evaluation.verdict]}{at}{tail}; {asked} {rule.condition.need}"
+    asked = "must be" if kind == "gate" else "rolls back when"
+    return f"{rule.name} {words[evaluation.verdict]}{at}{tail} ({asked} {rule.condition.need})"
 
 
 def shown_value(rule: Rule, evaluation: Evaluation) -> str:

@@ -90,9 +90,7 @@ def _watched(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
         return _soaking(plan, attempt, feeling, unproven(plan, rollout, judged))
     failing = unproven(plan, rollout, judged)
     if failing:
-        return (
-            f"the soak is over, and it waits for {failing[0]}{_more(failing)}; p with a reason overrides, R rolls back"
-        )
+        return f"the soak is over, but {failing[0]}{_more(failing)}; p with a reason overrides, R rolls back"
     if waits := persons(plan, attempt):
         return f"waits for {listed(waits)}; Enter opens them"
     if phase.promotion is Promotion.AUTOMATIC:
@@ -104,9 +102,8 @@ def _soaking(plan: RolloutPlan, attempt: Attempt, feeling: Mood, failing: tuple[
     phase = plan.phases[attempt.phase]
     if feeling is Mood.BAD:
         then = "begins anew" if phase.on_bad is OnBad.RESTART else "stands"
-        return (
-            f"the soak {then}, for {failing[0] if failing else 'a rule is bad'}{_more(failing)}; h holds, R rolls back"
-        )
+        bad = failing[0] if failing else "a rule is bad"
+        return f"the soak {then}: {bad}{_more(failing)}; h holds, R rolls back"
     if feeling is Mood.EARLY:
         return "the first samples of this phase are not in yet; the soak begins with them; h holds, R rolls back"
     if not left(attempt.soak, phase.soak):

@@ -57,7 +57,7 @@ def plan(*phases: Phase, **changes: Any) -> RolloutPlan:
 def says(verdict: Verdict, value: float | None = 0.1, detail: str = "") -> Evaluation:
     if verdict in (Verdict.NODATA, Verdict.ERROR):
         return Evaluation(verdict, None, detail=detail or f"{verdict.value} it is")
-    return Evaluation(verdict, value, needed=5 * MINUTE, detail=detail)
+    return Evaluation(verdict, value, needed=5 * MINUTE, known=0.0 if value is None else 1.0, detail=detail)
 
 
 GATE_OK, CRITERION_OK = says(Verdict.PASS, 0.143), says(Verdict.FAIL, 0.001)
@@ -119,8 +119,8 @@ class Run:
     def verdicts(self) -> Judged:
         return self.judged if self.judged is not None else judged(self.plan)
 
-    def write(self, kind: Kind, *, by: str = "driver", role: str = "note", **body: Any) -> Fact:
-        fact = Fact(kind, len(self.facts) + 1, self.now, by, body, role)
+    def write(self, kind: Kind, /, *, by: str = "driver", **body: Any) -> Fact:
+        fact = Fact(kind, len(self.facts) + 1, self.now, by, body)
         self.facts.append(fact)
         return fact
 
@@ -133,7 +133,7 @@ class Run:
             body.setdefault("attempt", attempt.number)
         return self.write(Kind.ASKED, by="ada@bastion", what=what, reason=reason, **body)
 
-    def person(self, kind: Kind, **body: Any) -> Fact:
+    def person(self, kind: Kind, /, **body: Any) -> Fact:
         """A person writes a fact about the present attempt."""
         attempt = self.rollout.attempt
         if attempt is not None and kind in (Kind.TICKED, Kind.SIGNED, Kind.LOOKED):
