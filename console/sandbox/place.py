@@ -16,9 +16,10 @@ from console.sandbox.knobs import Knobs
 from console.sandbox.logs import SharedLog
 from console.sandbox.monitoring import Server
 from console.sandbox.pods import Container, Pods, Surroundings
+from console.sandbox.rows import Row
 from console.sandbox.sample import Share
 from console.sandbox.sender import Sender
-from console.sandbox.served import Row, Served, rows
+from console.sandbox.served import Served
 from console.sandbox.store import HOST, USERNAME, Store, wait_for_store
 from console.sandbox.system_file import Address
 from console.sandbox.traffic import FirewallTraffic, PlainTraffic, Traffic
@@ -58,11 +59,10 @@ class Place:
         self._faults = faults
         self._knobs = knobs
         self._chance = chance
-        self._exported = rows(world.exports)
-        self._exporter = Served(self._exported, knobs, {}, chance)
+        self._exporter = Served(world.exports, knobs, {}, chance)
         self._exported_at = time.monotonic()
         self._own_version = any(
-            name == "version" and row.kind != "gauge" for row in rows(world.serves) for name, _ in row.labels
+            name == "version" and row.kind != "gauge" for row in world.serves for name, _ in row.labels
         )
         self.around = Surroundings(
             faults=faults,
@@ -75,7 +75,7 @@ class Place:
             health=world.health,
             bypass_key=str(bypass.get("key", "hakgal:emergency_bypass")),
             bypass_variable=str(bypass.get("variable", "HAK_GAL_EMERGENCY_BYPASS")),
-            rows=rows(world.serves),
+            rows=world.serves,
             answers=world.answers,
             caches=world.redis_keys,
             share=Share(),
@@ -84,7 +84,7 @@ class Place:
     @property
     def known(self) -> tuple[Row, ...]:
         """The metrics that can be set by hand."""
-        return (*self.around.rows, *self._exported)
+        return (*self._world.serves, *self._world.exports)
 
     def settle(self, cluster: Cluster, pods: Pods) -> None:
         """Take the cluster that its pods run in."""
@@ -141,9 +141,7 @@ class Place:
     def exporter(self) -> str:
         """The page of the metrics that belong to the environment and not to a pod."""
         now = time.monotonic()
-        share = self.around.share
-        running = {container.version for container in self.running} | ({share.version} if share.ratio else set())
-        self._exporter.tick(now - self._exported_at, hit=any(self.versions.hit(version) for version in running))
+        self._exporter.tick(now - self._exported_at, self.versions.reach(None))
         self._exported_at = now
         return self._exporter.page()
 
@@ -161,7 +159,7 @@ class Place:
             }
             for container in self.running
         ]
-        if self._exported:
+        if self._world.exports:
             labels = {"namespace": self.spec.namespace, "__metrics_path__": f"/exporter/{self.spec.name}"}
             found.append({"targets": [control], "labels": labels})
         return found

@@ -23,8 +23,8 @@ from console.sandbox.knobs import Knobs
 from console.sandbox.kube.runtime import ContainerLog, ImageError, Probe, StartError
 from console.sandbox.logs import PodLog, SharedLog
 from console.sandbox.manifests import HTTP_PORT, METRICS_PORT
+from console.sandbox.rows import Row
 from console.sandbox.sample import Sample, Share
-from console.sandbox.served import Row
 from console.sandbox.versions import Versions, version_of
 
 _TICK = 0.5

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from console.sandbox.knobs import Knobs
 from console.sandbox.logs import PodLog
-from console.sandbox.served import Row, Served
-from console.sandbox.versions import Versions
+from console.sandbox.rows import Row
+from console.sandbox.served import Served
+from console.sandbox.versions import Reach, Versions
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -74,7 +75,7 @@ class Sample:
     @property
     def healthy(self) -> bool:
         """Whether its health paths answer 200."""
-        return self._knobs.value("healthy", 1.0, hit=self._hit) >= 0.5
+        return self._knobs.value("healthy", 1.0, self._reach) >= 0.5
 
     async def warm_up(self) -> None:
         """Nothing is to be recovered before it takes traffic."""
@@ -82,12 +83,12 @@ class Sample:
     async def tick(self) -> None:
         """Let what grows by itself grow, renew the cache, log what a fault has it log."""
         now = asyncio.get_running_loop().time()
-        hit = self._hit
-        self._served.tick(min(now - self._ticked, _TICK_AT_MOST), hit=hit)
+        reach = self._reach
+        self._served.tick(min(now - self._ticked, _TICK_AT_MOST), reach)
         self._ticked = now
         if now >= self._complain_at:
             self._complain_at = now + _COMPLAIN_EVERY
-            for line in self._knobs.complaints(hit=hit):
+            for line in self._knobs.complaints(reach):
                 self.log.say("ERROR", line)
         if now >= self._cache_at and self._caches:
             self._cache_at = now + _CACHE_EVERY
@@ -100,12 +101,13 @@ class Sample:
         loop = asyncio.get_running_loop()
         began = loop.time()
         version = self._share.version if self._chance.random() < self._share.ratio else self._version
-        hit = self._versions.hit(version)
-        median = self._knobs.value("seconds", self._answers.get("seconds", 0.02), hit=hit)
+        self._versions.serves(version)
+        reach = self._versions.reach(version)
+        median = self._knobs.value("seconds", self._answers.get("seconds", 0.02), reach)
         await asyncio.sleep(median * math.exp(self._chance.gauss(0, self._answers.get("spread", 0.3))))
-        failed = self._chance.random() < self._knobs.value("errors", self._answers.get("errors", 0.0), hit=hit)
+        failed = self._chance.random() < self._knobs.value("errors", self._answers.get("errors", 0.0), reach)
         status = 500 if failed else 200
-        self._served.request(version=version, status=status, seconds=loop.time() - began, hit=hit)
+        self._served.request(reach, version=version, status=status, seconds=loop.time() - began)
         if failed:
             self.log.say("ERROR", "request failed", path=request.path, version=version, status=status)
             return web.json_response({"error": "internal error", "version": version}, status=status)
@@ -116,9 +118,11 @@ class Sample:
         return self._served.page()
 
     @property
-    def _hit(self) -> bool:
-        by_share = self._share.ratio > 0 and self._versions.hit(self._share.version)
-        return by_share or self._versions.hit(self._version)
+    def _reach(self) -> Reach:
+        """What faults can do to the pod as a whole: it is the version that it answers some requests as, too."""
+        own = self._versions.reach(self._version)
+        as_other = self._share.ratio > 0 and self._versions.hit(self._share.version)
+        return Reach(own.newest or as_other, own.shared)
 
     async def _renew(self) -> None:
         from redis.exceptions import RedisError

@@ -13,7 +13,7 @@ Every system has one beside its system.yaml; `runbooks/hak-gal/sandbox.yaml` exp
     objects: [whole manifests, such as an HTTPRoute, or an Argo Rollout whose template is {container: api}]
     redis: {keys: {"lexikon:cache:{n}": 300}, hashes: {flags: {a: "true"}}, ballast: 16MB}
     answers: {seconds: 40ms, errors: 0%}                  # the sample app's requests
-    serves: [...]                # the sample app's metrics; see console/sandbox/served.py
+    serves: [...]                # the sample app's metrics; see console/sandbox/rows.py
     exports: [...]               # metrics of the place and not of a pod, served once, as an exporter does
     faults: {error-spike: {about: …, set: {errors: 20%}}} # what each fault changes
     settings: {NAME: text}       # what `${NAME:-…}` stands for in the copied plans
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from console.sandbox.quantities import growth, quantity
+from console.sandbox.rows import Row, rows
 
 FILE = "sandbox.yaml"
 
@@ -97,7 +98,8 @@ class AutoscalerSpec:
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """What a fault does to the sample app. everywhere: every version is hit, and not only the newest.
+    """What a fault does to the sample app. hits: `newest`, the newest version alone; `shared`, every version while the
+    newest takes traffic, as what breaks a cache or a database does; `all`, every version.
 
     sets: a value and its growth a second, by the name of what it is the value of. logs: a line that every pod that is
     hit logs about once a second.
@@ -105,14 +107,14 @@ class FaultSpec:
 
     name: str
     about: str
-    everywhere: bool
+    hits: str
     sets: Mapping[str, tuple[float, float]]
     logs: str
 
 
 @dataclass(frozen=True, slots=True)
 class WorldFile:
-    """A sandbox.yaml that can be used. path: where it was read. serves, exports: as written, for `served.py`."""
+    """A sandbox.yaml that can be used. path: where it was read. serves, exports: its metrics."""
 
     path: Path
     app: str
@@ -131,8 +133,8 @@ class WorldFile:
     redis_hashes: Mapping[str, Mapping[str, str]]
     ballast: int
     answers: Mapping[str, float]
-    serves: tuple[dict[str, Any], ...]
-    exports: tuple[dict[str, Any], ...]
+    serves: tuple[Row, ...]
+    exports: tuple[Row, ...]
     faults: tuple[FaultSpec, ...]
     settings: Mapping[str, str]
     limits: Mapping[str, str]
@@ -246,8 +248,8 @@ def _world(reader: _Reader, top: dict[str, Any]) -> WorldFile:
         },
         ballast=int(quantity(redis.get("ballast", 0))),
         answers={key: quantity(told) for key, told in reader.table(top.get("answers"), "answers").items()},
-        serves=reader.rows(top.get("serves"), "serves"),
-        exports=reader.rows(top.get("exports"), "exports"),
+        serves=rows(reader.rows(top.get("serves"), "serves")),
+        exports=rows(reader.rows(top.get("exports"), "exports")),
         faults=tuple(_fault(reader, *item) for item in reader.table(top.get("faults"), "faults").items()),
         settings=reader.texts(top.get("settings"), "settings"),
         limits=reader.texts(top.get("limits"), "limits"),
@@ -312,12 +314,15 @@ def _autoscaler(reader: _Reader, name: str, told: Any) -> AutoscalerSpec:
 
 def _fault(reader: _Reader, name: str, told: Any) -> FaultSpec:
     at = f"faults.{name}"
-    table = reader.table(told, at, {"about", "everywhere", "set", "logs"})
+    table = reader.table(told, at, {"about", "hits", "set", "logs"})
+    hits = reader.text(table, "hits", "newest")
+    if hits not in ("newest", "shared", "all"):
+        raise ValueError(f"`hits` is {hits!r}; write `newest`, `shared` or `all`")
     sets = reader.table(table.get("set"), f"{at}.set")
     return FaultSpec(
         name=name,
         about=str(table.get("about", "")),
-        everywhere=table.get("everywhere") is True,
+        hits=hits,
         sets={key: growth(value) for key, value in sets.items()},
         logs=str(table.get("logs", "")),
     )
