@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from math import inf
 
 from console.core.conditions import Condition, ConditionError, parse_condition
 from console.core.rollouts.plan import BlueGreen, Check, ClearKeys, CommandCheck, HttpCheck, Rule, Step, Strategy
@@ -131,7 +132,7 @@ def needs_time(rule: Rule) -> bool:
 def unsatisfiable(gates: Iterable[Rule], criteria: Collection[Rule], system: System) -> Iterable[tuple[Rule, str, str]]:
     """Gates that cannot pass: each with what is wrong and what would be right."""
     tripping = {rule.condition: rule for rule in criteria}
-    bounds: dict[str, tuple[float, float]] = {}
+    bounds: dict[str, _Bounds] = {}
     for gate in gates:
         condition = gate.condition
         if condition in tripping:
@@ -144,33 +145,31 @@ def unsatisfiable(gates: Iterable[Rule], criteria: Collection[Rule], system: Sys
             continue
         if not isinstance(condition.test, Comparison):
             continue
-        low, high = _between(condition.test)
         metric = system.metric(condition.metric)
-        if metric is not None and metric.source is not MetricSource.PROMQL:
-            low = max(low, 0.0)
-        held = bounds.get(condition.metric, (low, high))
-        low, high = max(low, held[0]), min(high, held[1])
-        strict = condition.test.operator in (Operator.ABOVE, Operator.BELOW)
-        if low > high or (low == high and strict):
+        counts = metric is not None and metric.source is not MetricSource.PROMQL
+        held = bounds.get(condition.metric, ((0.0, False) if counts else (-inf, False), (inf, True)))
+        low, high = _narrowed(held, condition.test)
+        if low[0] > high[0] or (low[0] == high[0] and (low[1] or not high[1])):
             yield gate, f"no value of `{condition.metric}` can pass the gate `{gate.text}`", "correct the number"
             continue
-        bounds[condition.metric] = (low, high)
+        bounds[condition.metric] = low, high
 
 
-def _between(test: Comparison) -> tuple[float, float]:
-    """The smallest and the largest number that a comparison lets pass."""
-    least, most = float("-inf"), float("inf")
-    match test.operator:
-        case Operator.BELOW | Operator.AT_MOST:
-            most = test.threshold.base
-        case Operator.ABOVE | Operator.AT_LEAST:
-            least = test.threshold.base
-        case Operator.EQUAL:
-            least = most = test.threshold.base
-    return least, most
+_Bounds = tuple[tuple[float, bool], tuple[float, bool]]
 
 
-def shell(table: Table, key: str, example: str, timeout: timedelta | None = None) -> str:
+def _narrowed(held: _Bounds, test: Comparison) -> _Bounds:
+    """What a comparison leaves of the numbers: (least, whether it is left out), (most, whether it is in)."""
+    low, high = held
+    number = test.threshold.base
+    if test.operator in (Operator.ABOVE, Operator.AT_LEAST, Operator.EQUAL):
+        low = max(low, (number, test.operator is Operator.ABOVE))
+    if test.operator in (Operator.BELOW, Operator.AT_MOST, Operator.EQUAL):
+        high = min(high, (number, test.operator is not Operator.BELOW))
+    return low, high
+
+
+def shell(table: Table, key: str, example: str) -> str:
     """A shell command, as it is written: bash fills in its variables, with the plan's settings in the environment.
 
     Only the names of settings in it are noted; one that sounds like a secret is left to bash and never noted.

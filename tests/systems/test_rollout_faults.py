@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,7 @@ FAULTS = {
     "a moment without a zone": ("2025-10-23T", "day 1 09:00", "2025-10-23T09:00:00", "time zone", "09:00:00Z"),
     "a moment that is none": ("tomorrow", "day 1 09:00", "tomorrow", "no moment: `tomorrow`", "day 2 09:00"),
     "a moment out of the calendar": ("9999", "day 1 09:00", "9999-12-31T23:00:00-05:00", "out of all time", "2025"),
+    "a day out of the calendar": ("day 3", "2025-10-23", "9999-12-31", "out of all time", "2025"),
     "times that go back": (
         "day 1 08", "day 3 09:00", "day 1 08:00", "before that of `one`", "2025-10-23 09:00 or later",
     ),
@@ -308,6 +310,44 @@ def test_a_fault_names_its_line_what_is_wrong_and_what_would_be_right(case: str,
     assert str(matching[0]).startswith(f"{tmp_path / 'release.rollout.yaml'}:{line}: ")
     assert "hunter22" not in "".join(map(str, faults))
     assert all(fault.right for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "satisfiable"),
+    [
+        ("< 200ms", ">= 200ms", False),
+        (">= 200ms", "< 200ms", False),
+        ("<= 200ms", ">= 200ms", True),
+        ("> 0.2s", "<= 200ms", False),
+        ("== 200ms", "< 200ms", False),
+        ("== 200ms", "<= 0.2s", True),
+        ("== 200ms", "== 201ms", False),
+        ("< 200ms", "< 100ms", True),
+        ("> 100ms", "< 200ms", True),
+        ("< 0ms", "> -1ms", True),
+        ("!= 200ms", "== 200ms", True),
+        ("> 300ms", "< 200ms over 5m", True),
+    ],
+)
+def test_gates_exclude_each_other_only_where_no_number_passes_both(
+    one: str, other: str, satisfiable: bool, tmp_path: Path
+) -> None:
+    text = PLAN.replace("      - p99_latency < 200ms\n", f"      - p99_latency {one}\n      - p99_latency {other}\n")
+    if satisfiable:
+        assert len(plan_in(tmp_path, text).phases[0].gates) == 3
+    else:
+        assert [fault.line for fault in refused(tmp_path, text)] == [line_of(text, f"- p99_latency {other}")]
+
+
+@pytest.mark.parametrize("clock", ["24:00", "9:60", "99:99"])
+def test_an_hour_of_no_day_is_no_moment(clock: str, tmp_path: Path) -> None:
+    assert "hours to 23" in refused(tmp_path, PLAN.replace("day 1 09:00", f"day 1 {clock}"))[0].right
+
+
+def test_the_longest_soak_is_a_year(tmp_path: Path) -> None:
+    assert plan_in(tmp_path, PLAN.replace("soak: 48h", "soak: 365d")).phases[0].soak == timedelta(days=365)
+    [fault] = refused(tmp_path, PLAN.replace("soak: 48h", "soak: 366d"))
+    assert "up to 365d" in fault.right
 
 
 def test_all_faults_come_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
