@@ -133,8 +133,8 @@ def soak_row(view: RolloutView, now: datetime, width: int, glyphs: Glyphs) -> Ro
     words = soak_words(view.soak) if view.soak is not None and clocked else unsoaked(view, now)
     room = width - len(_SOAK) - width_of(words) - 3
     shares: Row = EMPTY
-    for parts in (3, 2, 1):
-        shares = share_words(view, glyphs, parts)
+    for parts in (3, 2, 1, 0):
+        shares = share_words(view, glyphs, parts) if parts else EMPTY
         if width_of(shares) <= room:
             break
     gauge: Row = EMPTY

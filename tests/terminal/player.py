@@ -24,10 +24,20 @@ from screens.terminal import ConsoleDriver
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
+    from console.core.rollouts.view import RolloutView
     from tests import pictures
     from tests.screens.desks import PlayedDesk
 
 NOW = datetime(2026, 3, 14, 21, 4, 11, tzinfo=UTC)
+
+
+def played(name: str) -> Picture:
+    """The picture of that name; `rollout.NAME` is one of a rollout."""
+    if name.startswith("rollout."):
+        from tests import rollout_pictures
+
+        return cast("Picture", getattr(rollout_pictures, name.removeprefix("rollout."))())
+    return cast("Picture", getattr(pictures, name)())
 
 
 class Player:
@@ -55,7 +65,7 @@ class Player:
         from tests.screens.desks import PlayedDesk
 
         name, lines = self.begin
-        self.desk = PlayedDesk(getattr(pictures, name)(), pictures.log_lines(lines) if lines else ())
+        self.desk = PlayedDesk(played(name), pictures.log_lines(lines) if lines else ())
         self.opened.set()
         return self.desk
 
@@ -92,7 +102,7 @@ class Player:
         return True
 
     def do_play(self, name: str) -> None:
-        self.desk.play(getattr(pictures, name)())
+        self.desk.play(played(name))
         self.do_settle()
 
     def do_poll(self) -> None:
@@ -105,8 +115,25 @@ class Player:
             logs=replace(self.desk.picture.logs, taken_at=self.now),
             bypass=replace(self.desk.picture.bypass, taken_at=self.now),
             alerts=replace(self.desk.picture.alerts, checked_at=self.now),
+            rollout=self.renewed(),
         )
         self.desk.play(renewed)
+        self.do_settle()
+
+    def renewed(self) -> RolloutView | None:
+        """The rollout as an unchanged tick of its driver leaves it."""
+        view = self.desk.picture.rollout
+        if view is None:
+            return None
+        return replace(view, taken_at=self.now, driver=replace(view.driver, seen=self.now))
+
+    def do_gate(self, value: str) -> None:
+        """Another value of the first gate."""
+        view = self.renewed()
+        assert view is not None
+        first, *rest = view.gates
+        changed = replace(view, gates=(replace(first, now=f"{value} ms"), *rest))
+        self.play(lambda picture: replace(picture, rollout=changed))
         self.do_settle()
 
     def do_memory(self, megabytes: str) -> None:
