@@ -212,7 +212,11 @@ class Driver:
             intent = next((fact for fact in self._ledger.since(number - 1) if fact.number == number), None)
             if intent is not None:
                 told = "the driver was killed; what is there is compared again"
-                self._write(intent.kind, {**_place(intent), "outcome": "unknown", "summary": told}, intent=intent)
+                self._write(
+                    intent.kind,
+                    {**_place(intent), "epoch": self._epoch, "outcome": "unknown", "summary": told},
+                    intent=intent,
+                )
 
     def _conclude(self, progress: Progress, rollout: Rollout) -> None:
         """Write down how a job ended, then what follows from it."""

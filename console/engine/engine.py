@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.core.evaluation import Evaluation
-from console.core.operations import Operation, Refused
+from console.core.operations import ActionFailed, Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi
 
 INTERVAL = timedelta(seconds=2)
+ASSEMBLED = timedelta(seconds=10)
 # What the end of a running block may take: INT, and TERM two seconds later. The terminal waits three.
 LAST_WORDS = timedelta(seconds=2.6)
 
@@ -216,6 +217,14 @@ class Engine:
     @property
     def sources(self) -> Sources:
         """The environment's sources; none before the start."""
+        return self._loop.sources
+
+    def assembled(self) -> Sources:
+        """The environment's sources, waited for where the engine has only just begun. Raises ActionFailed."""
+        if not self._loop.assembled.wait(ASSEMBLED.total_seconds()):
+            raise ActionFailed(
+                f"the sources of {self.environment.name} are not there yet; see console.log, then try again"
+            )
         return self._loop.sources
 
     @property

@@ -69,6 +69,7 @@ class Loop:
         self.sources = Sources()
         self.cluster: Once[KubernetesApi] | None = None
         self.dirty = threading.Event()
+        self.assembled = threading.Event()
         self._system = system
         self._environment = environment
         self._books = books
@@ -160,6 +161,7 @@ class Loop:
             environ=self._environ,
             cluster=self.cluster,
         )
+        self.assembled.set()
         if self.sources.logs is not None:
             self.sources.logs.subscribe(self._logged)
         threading.Thread(target=self._start_sources, name="warming", daemon=True).start()

@@ -17,6 +17,7 @@ from console.core.rollouts import machine
 from console.core.rollouts.decisions import Abort, Apply, ApplySettings, Complete, Decision, PutBack, Stay
 from console.core.rollouts.facts import Fact, Kind
 from console.core.rollouts.plan import RolloutPlan
+from console.core.rollouts.soak import open_gaps
 from console.core.rollouts.state import Rollout, RolloutState
 from console.core.series import EPOCH
 from console.core.system import Metric, MetricSource, System
@@ -88,6 +89,7 @@ class Rehearsal:
             metrics,
             self._script.signals,
             ranges=ranges_of(metrics.values()),
+            absent=absent_checks(system, metrics.values()),
             tick=self.tick,
             work=Work(
                 dict.fromkeys(("apply", "roll back"), scenario.applying),
@@ -101,9 +103,14 @@ class Rehearsal:
         self._watching = Watching()
         self.ticks = 0
 
+    @property
+    def facts(self) -> list[Fact]:
+        """Every fact that was written, oldest first."""
+        return self._ledger.facts
+
     def run(self) -> Rehearsed:
         """Run to the end: to completion, or until nothing can happen any more, or as long as the scenario lasts."""
-        horizon = self._now + self._scenario.lasts
+        horizon = self._up(self._now + self._scenario.lasts)
         self._start()
         while self._now <= horizon:
             decision = self._step()
@@ -176,19 +183,32 @@ class Rehearsal:
     def _next(self, decision: Decision, horizon: datetime) -> datetime:
         """The next moment at which the driver must tick."""
         soonest = self._now + self.tick
-        last = horizon + self.tick
+        if soonest > horizon:
+            return soonest
         rollout = self._driver.rollout
         act, outage = self._act(), self._script.next_outage(self._now)
-        moments = [last, self._world.ends]
-        moments += [None if act is None else act.at, None if outage is None else self._aligned(outage.begin)]
+        moments = [horizon, self._world.ends, None if outage is None else self._aligned(outage.begin)]
+        if act is not None:
+            # The tick before it is needed: what a person does changes what the time since the last tick is worth.
+            before = self._up(act.at) - self.tick
+            moments.append(before if before > self._now else act.at)
         until = min(self._up(moment) for moment in moments if moment is not None)
-        if not _steady(decision):
+        if not _steady(decision) or self._fills(rollout):
             return self._after_outage(soonest)
         until = max(soonest, until)
         change = self._world.changes(rollout, self._now, until)
         if change is not None:
             until = max(soonest, change - self.tick)
         return self._after_outage(self._first_other(decision, rollout, until))
+
+    def _fills(self, rollout: Rollout) -> bool:
+        """Whether the next tick ends a gap of the soak, or is told what one was."""
+        attempt = rollout.attempt
+        if attempt is None or attempt.confirmed_at is None or not attempt.soak.gaps:
+            return False
+        if gaps := open_gaps(attempt.soak):
+            return bool(self._world.fill(rollout, self._plan.phases[attempt.phase], gaps))
+        return machine.mood(self._plan, rollout, self._driver.judged) is not machine.Mood.BLIND
 
     def _first_other(self, decision: Decision, rollout: Rollout, until: datetime) -> datetime:
         """The first tick at which something else would be decided with the verdicts as they are; at most `until`."""
@@ -274,10 +294,22 @@ def metrics_of(plan: RolloutPlan, system: System) -> dict[str, Metric]:
 
 
 def ranges_of(metrics: Iterable[Metric]) -> dict[str, timedelta]:
-    """How far back each metric's query reads by its ranges."""
+    """How far back each metric reads: a query by its ranges, lines of a log by their hour."""
     from console.sources.promql import longest_range
 
-    return {metric.name: longest_range(metric.query) for metric in metrics if metric.source is MetricSource.PROMQL}
+    reads: dict[str, timedelta] = {}
+    for metric in metrics:
+        if metric.source is MetricSource.PROMQL:
+            reads[metric.name] = longest_range(metric.query)
+        elif metric.source is MetricSource.LOG:
+            reads[metric.name] = timedelta(hours=1)
+    return reads
+
+
+def absent_checks(system: System, metrics: Iterable[Metric]) -> dict[str, frozenset[str]]:
+    """By environment, the health checks among these metrics that it does not have."""
+    checks = {metric.name for metric in metrics if system.metric(metric.name) is None}
+    return {one.name: frozenset(checks - {check.name for check in one.health}) for one in system.environments}
 
 
 def default_start(plan: RolloutPlan, scenario: Scenario, now: datetime) -> datetime:

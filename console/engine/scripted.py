@@ -166,9 +166,9 @@ class Signal:
                 return piece.shape.error, piece.begin
         return None
 
-    def series(self, now: datetime, reach: timedelta) -> Series:
-        """What was read by `now`, at least `reach` far back."""
-        failure = self.error(now)
+    def series(self, now: datetime, reach: timedelta, read: datetime | None = None) -> Series:
+        """What there was by `now`, at least `reach` far back. read: when it is read, where that is later."""
+        failure = self.error(read or now)
         end = grid_point(now, self.step)
         if failure is not None and failure[1] <= end:
             end = grid_point(failure[1] - timedelta(microseconds=1), self.step)

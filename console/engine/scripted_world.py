@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from console.core.evaluation import Evaluation, Verdict
 from console.core.rollouts import machine
 from console.core.rollouts.facts import Kind
-from console.core.rollouts.judging import ToJudge, to_judge
+from console.core.rollouts.judging import ToJudge, breached, to_judge
 from console.core.rollouts.plan import Nothing as NoStrategy
 from console.core.rollouts.plan import Phase, RolloutPlan
 from console.core.rollouts.soak import Gap, Mood
@@ -28,6 +28,8 @@ NOTHING = timedelta(0)
 BACK = 160
 """How many points are read besides those of a condition's window: a strip, and since when a truth lasts."""
 SLICES = 8
+CHUNKS = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2), timedelta(days=1))
+"""How far ahead is looked at once, so that a flapping metric is not followed to its end at each of its turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class _Running:
 
 class ScriptedWorld:
     """World of `engine.driving` by a script. metrics: of the plan's rules, health checks included, by name; signals: by
-    the same names. ranges: how far back each metric's query reads. tick: the grid in which the driver ticks. ledger:
-    where what is good is recorded before a job begins.
+    the same names. ranges: how far back each metric's query reads. absent: health checks that an environment has not.
+    tick: the grid in which the driver ticks. ledger: where what is good is recorded before a job begins.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ScriptedWorld:
         signals: Mapping[str, Signal],
         *,
         ranges: Mapping[str, timedelta],
+        absent: Mapping[str, frozenset[str]],
         tick: timedelta,
         work: Work,
         ledger: Ledger,
@@ -69,6 +72,7 @@ class ScriptedWorld:
         self._metrics = metrics
         self._signals = signals
         self._ranges = ranges
+        self._absent = absent
         self._tick = tick
         self._work = work
         self._ledger = ledger
@@ -78,7 +82,7 @@ class ScriptedWorld:
 
     def judge(self, rollout: Rollout, phase: Phase, now: datetime) -> Judged:
         """The verdicts of every rule that must be judged at `now`, from the samples that the script gives by then."""
-        told = self._verdicts(rollout, now)
+        told = self._verdicts(to_judge(self._plan, rollout), now)
         unmet: tuple[str, ...] = ()
         if rollout.state is RolloutState.PLANNED:
             unmet = tuple(
@@ -144,38 +148,49 @@ class ScriptedWorld:
         return None if self._running is None else self._running.ends
 
     def changes(self, rollout: Rollout, now: datetime, until: datetime) -> datetime | None:
-        """The first tick in (now, until] at which any rule that must be judged has another verdict than at `now`."""
-        found: datetime | None = None
-        for one in to_judge(self._plan, rollout):
-            change = self._change(one, now, found or until)
-            if change is not None:
-                found = change
-        return found
+        """The first tick in (now, until] at which any rule that must be judged means another thing than at `now`."""
+        return self._next_change(to_judge(self._plan, rollout), now, until, None)
 
     def up(self, at: datetime) -> datetime:
         """The first tick that is not before `at`."""
         return EPOCH + -((EPOCH - at) // self._tick) * self._tick
 
-    def _change(self, asked: ToJudge, now: datetime, until: datetime) -> datetime | None:
-        """The first tick in (now, until] at which the verdict differs.
+    def _next_change(
+        self, rules: Sequence[ToJudge], now: datetime, until: datetime, read: datetime | None
+    ) -> datetime | None:
+        present = [self._meaning(one, now, read) for one in rules]
+        begin = now
+        for chunk in (*CHUNKS, until - now):
+            end = min(now + chunk, until)
+            found: datetime | None = None
+            for one, meaning in zip(rules, present, strict=True):
+                found = self._change(one, meaning, begin, found or end, read) or found
+            if found is not None or end == until:
+                return found
+            begin = end
+        return None
+
+    def _meaning(self, asked: ToJudge, at: datetime, read: datetime | None) -> tuple[object, ...]:
+        """What a rule's verdict means to a rollout, without the number."""
+        told = self._evaluation(asked, at, read)
+        return told.verdict, told.value is None, told.known == 0, breached(asked.rule, told)
+
+    def _change(
+        self, asked: ToJudge, present: tuple[object, ...], begin: datetime, end: datetime, read: datetime | None
+    ) -> datetime | None:
+        """The first tick in (begin, end] at which a rule means anything but `present`, as it does at `begin`.
 
         Between two moments at which something enters or leaves what the condition looks at, its verdict changes at most
         once; on a slope, at most once in each of a few slices.
         """
-        probes = self._probes(asked.rule.condition, asked.began, now, until)
-        if not probes:
-            return None
-
-        def verdict(at: datetime) -> Verdict:
-            return self._evaluation(asked.rule.condition, at, asked.began).verdict
-
-        present, last = verdict(now), now
-        for probe in probes:
-            if verdict(probe) is not present:
+        last = begin
+        for probe in self._probes(asked.rule.condition, asked.began, begin, end):
+            if self._meaning(asked, probe, read) != present:
                 low, high = 0, (probe - last) // self._tick
                 while high - low > 1:
                     middle = (low + high) // 2
-                    low, high = (low, middle) if verdict(last + self._tick * middle) is not present else (middle, high)
+                    same = self._meaning(asked, last + self._tick * middle, read) == present
+                    low, high = (middle, high) if same else (low, middle)
                 return last + self._tick * high
             last = probe
         return None
@@ -188,7 +203,7 @@ class ScriptedWorld:
         knots: set[datetime] = set()
         edges = {edge for signal in signals for edge in signal.edges(now - reach, until)}
         if began is not None:
-            cut = began + self._range(condition)
+            cut = began + self._ranges.get(condition.metric, NOTHING)
             if cut > now - reach:
                 edges.add(cut)
         for edge in edges:
@@ -216,16 +231,21 @@ class ScriptedWorld:
         sliced.discard(now)
         return sliced
 
-    def _evaluation(self, condition: Condition, now: datetime, began: datetime | None) -> Evaluation:
-        reach = self._reach(condition)
-        longest = self._range(condition)
-        if began is not None and not isinstance(condition.test, Freshness):
-            step = self._signals[condition.metric].step
-            reach = min(reach, max(now - began - longest, NOTHING) + 3 * step)
-        series = self._signals[condition.metric].series(now, reach)
+    def _evaluation(self, asked: ToJudge, now: datetime, read: datetime | None = None) -> Evaluation:
+        """The verdict at `now`. read: when what a server kept is read, where that is later."""
+        condition, began = asked.rule.condition, asked.began
+        if unknown := [name for name in condition.metrics if name in self._absent.get(asked.environment, ())]:
+            return Evaluation(Verdict.ERROR, detail=f"{', '.join(unknown)} is not measured in {asked.environment}")
+        reach, longest = self._reach(condition), NOTHING
+        if began is not None:
+            longest = self._ranges.get(condition.metric, NOTHING)
+            if not isinstance(condition.test, Freshness):
+                reach = min(reach, max(now - began - longest, NOTHING) + 3 * self._step(condition.metric))
+        series = self._signals[condition.metric].series(now, reach, read)
         floor = None
         if condition.floor is not None:
-            floor = self._signals[condition.floor.metric].series(now, reach + 3 * self._step(condition.floor.metric))
+            name = condition.floor.metric
+            floor = self._signals[name].series(now, reach + 3 * self._step(name), read)
         return evaluate(condition, series, now, began=began, longest_range=longest, floor=floor)
 
     def _reach(self, condition: Condition) -> timedelta:
@@ -234,9 +254,6 @@ class ScriptedWorld:
 
     def _step(self, name: str) -> timedelta:
         return self._signals[name].step
-
-    def _range(self, condition: Condition) -> timedelta:
-        return self._ranges.get(condition.metric, NOTHING)
 
     def _measured(self, now: datetime) -> float | None:
         name = self._plan.measured
@@ -258,20 +275,19 @@ class ScriptedWorld:
 
     def _told(self, rollout: Rollout, gap: Gap) -> Filled:
         """What each tick of a gap was worth; a tick stands for the time since the one before it."""
+        rules, read = to_judge(self._plan, rollout), self._clock()
         stretches: dict[Mood, list[Gap]] = {mood: [] for mood in Mood}
         last, at = gap.begin, self.up(gap.begin + timedelta(microseconds=1))
         while last < gap.end:
-            mood = machine.mood(self._plan, rollout, Judged(self._verdicts(rollout, at)))
-            change = self.changes(rollout, at, max(at, self.up(gap.end)))
+            mood = machine.mood(self._plan, rollout, Judged(self._verdicts(rules, at, read)))
+            change = self._next_change(rules, at, max(at, self.up(gap.end)), read)
             end = gap.end if change is None else min(gap.end, change - self._tick)
             stretches[mood].append(Gap(last, end))
             last, at = end, change or gap.end
         return Filled(gap, merged(stretches[Mood.GOOD]), merged(stretches[Mood.BAD]))
 
-    def _verdicts(self, rollout: Rollout, now: datetime) -> dict[str, Evaluation]:
-        return {
-            one.rule.text: self._evaluation(one.rule.condition, now, one.began) for one in to_judge(self._plan, rollout)
-        }
+    def _verdicts(self, rules: Iterable[ToJudge], now: datetime, read: datetime | None = None) -> dict[str, Evaluation]:
+        return {one.rule.text: self._evaluation(one, now, read) for one in rules}
 
 
 def tick_of(metrics: Iterable[Metric]) -> timedelta:

@@ -41,7 +41,7 @@ def watch(folder: str, kill_after: int, log: str) -> None:
         say=lambda line: print(f"{os.getpid()} {line}", file=output),
         until_over=True,
         take_over=False,
-        interval=timedelta(seconds=0.1),
+        interval=timedelta(seconds=0.3),
     )
     os._exit(watcher.run(stopped))
 

@@ -42,9 +42,9 @@ environments:
         - {{deployment: app, container: app}}
         - {{deployment: app-canary, container: app, optional: true}}
     health:
-      api: {{url: "tcp://127.0.0.1:{port}", every: 1s, timeout: 500ms}}
+      api: {{url: "tcp://127.0.0.1:{port}", every: 2s, timeout: 1s}}
 metrics:
-  api_failures: {{title: failed checks, unit: count, health: api, step: 1s}}
+  api_failures: {{title: failed checks, unit: count, health: api, step: 2s}}
 """
 
 PLAN = """
@@ -95,11 +95,43 @@ def running_server(folder: Path) -> Iterator[Server]:
             process.wait(10)
 
 
+class Health:
+    """What the health check connects to. Closed, every check fails; open again, they pass."""
+
+    def __init__(self) -> None:
+        self._listener: socket.socket | None = None
+        self.port = 0
+        self.open()
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def close(self) -> None:
+        if self._listener is not None:
+            # Closing alone would leave the thread in accept, and the port open with it.
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+
+    @staticmethod
+    def _accept(listener: socket.socket) -> None:
+        while True:
+            try:
+                listener.accept()[0].close()
+            except OSError:
+                return
+
+
 @contextmanager
-def listening() -> Iterator[socket.socket]:
-    """What the health check connects to."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield listener
+def listening() -> Iterator[Health]:
+    """A health check's other end."""
+    health = Health()
+    try:
+        yield health
+    finally:
+        health.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from console.systems.kubernetes_connection import DEPLOYMENTS
 from tests.rollouts.lives import NEVER, start
 from tests.rollouts.pair import Pair, Server, listening, make_pair, running_server
 
-AT_ONCE = 6
+AT_ONCE = 4
 WITHIN = 60.0
 
 
@@ -96,16 +96,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.mark.timeout(280)
 def test_a_driver_killed_after_any_of_its_writes_comes_to_the_same_end(server: Server, tmp_path: Path) -> None:
-    with listening() as listener:
-        port = listener.getsockname()[1]
-        calm = run_through(make_pair(server, tmp_path / "calm", "calm", port), NEVER)
+    with listening() as health:
+        calm = run_through(make_pair(server, tmp_path / "calm", "calm", health.port), NEVER)
         assert calm.state is RolloutState.COMPLETED
         assert calm.live == {"app": ("app:v2", 4, "INFO")}
         assert calm.bounds == (3, 12)
 
         def die(point: int) -> tuple[int, Ended]:
             name = f"killed-{point}"
-            return point, run_through(make_pair(server, tmp_path / name, name, port), point)
+            return point, run_through(make_pair(server, tmp_path / name, name, health.port), point)
 
         with ThreadPoolExecutor(AT_ONCE) as crowd:
             ended = dict(crowd.map(die, range(1, calm.writes)))
