@@ -22,7 +22,7 @@ WRITES = ("PATCH", "POST", "DELETE")
 QUICK = Patience(
     every=timedelta(milliseconds=40),
     contact=timedelta(seconds=20),
-    trouble=timedelta(seconds=1),
+    trouble=timedelta(milliseconds=400),
     whole=timedelta(seconds=PATIENCE),
 )
 

@@ -51,8 +51,11 @@ def test_an_autoscaler_that_may_not_be_there(world: World) -> None:
     assert len(unmet(world.api, world.namespace, autoscaler_absent=[NAME])) == 1
 
 
-def test_what_cannot_be_looked_at_does_not_hold(world: World) -> None:
-    for code, said in ((403, "ask for the right to get services"), (503, "try again when it answers")):
-        body = status_body(code, "No", 'services "hak-gal" is forbidden: User "eve" cannot get')
-        world.proxy.answer(lambda _request: True, code, body)
-        assert said in unmet(world.proxy.api(), world.namespace, sticky_sessions=NAME)[0]
+def test_what_may_not_be_looked_at_does_not_hold_and_a_busy_server_is_asked_again(world: World) -> None:
+    service(world, sessionAffinity="ClientIP")
+    body = status_body(403, "Forbidden", 'services "hak-gal" is forbidden: User "eve" cannot get')
+    world.proxy.answer(lambda _request: True, 403, body)
+    (said,) = unmet(world.proxy.api(), world.namespace, sticky_sessions=NAME)
+    assert "ask for the right to get services" in said
+    world.proxy.answer(lambda _request: True, 503, status_body(503, "Busy", "later"))
+    assert unmet(world.proxy.api(), world.namespace, sticky_sessions=NAME) == ()

@@ -12,6 +12,7 @@ from console.actions.strategies.base import Asked, Say
 from console.actions.strategies.recorded import find_all
 from console.actions.strategies.settings import annotated
 from console.actions.strategies.writing import Operations, Patience, Writer, annotation
+from console.core.operations import ActionFailed, Unverified
 from console.core.rollouts.plan import Share
 from console.systems.kubernetes_objects import managed_by
 
@@ -119,7 +120,11 @@ def absent(api: KubernetesApi, namespace: str, deployments: Iterable[str]) -> tu
 def warnings(api: KubernetesApi, namespace: str, deployments: Iterable[str]) -> tuple[str, ...]:
     """What is to be minded before the Deployments' sizes are moved: who else moves them or owns what does."""
     told: list[str] = []
-    for each in found(api, namespace, deployments):
+    try:
+        there = found(api, namespace, deployments)
+    except (ActionFailed, Unverified) as error:
+        return (f"autoscalers cannot be looked at: {error}",)
+    for each in there:
         if not annotation(each, FROZEN):
             told.append(
                 f"autoscaler {each['metadata']['name']} scales {_target(each)} between {_span(each['spec'])} and may "

@@ -21,7 +21,7 @@ from console.actions.strategies.recorded import (
     sides_of,
     standing_of,
 )
-from console.actions.strategies.writing import Patience, Writer, annotation
+from console.actions.strategies.writing import APPLYING, PUTTING_BACK, Patience, Writer, annotation
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Canary
 from console.systems.kubernetes_connection import DEPLOYMENTS, REPLICA_SETS, Resource
@@ -73,7 +73,7 @@ class CanaryStrategy:
         if divided.relabelled:
             minded = (f"{asked.share.text} is applied as {divided.relabelled}", *minded)
         there, total = replicas_of(stable) + replicas_of(canary), divided.new + divided.old
-        if annotation(stable, ROLLOUT) == asked.rollout and there > total:
+        if annotation(stable, ROLLOUT) == asked.rollout and there > total and divided.old:
             more = f"{there} pods are wanted of both sides where {total} were at the start; the others are taken away"
             minded = (*minded, more)
         refused_by = self._unserved(stable, canary) if divided.new and divided.old else ""
@@ -144,7 +144,7 @@ class CanaryStrategy:
         stopped: threading.Event,
     ) -> str:
         """As `Strategy`. The stable side is able to take everything before the canary loses anything."""
-        writer = self._writer(asked, say, on_write, fence, stopped)
+        writer = self._writer(asked, say, on_write, fence, stopped, PUTTING_BACK)
         stable, canary = self._read(writer)
         moves = back(self._spec, good, stable, canary, writer.read_all(REPLICA_SETS))
         try:
@@ -202,7 +202,13 @@ class CanaryStrategy:
         return stable, canary
 
     def _writer(
-        self, asked: Asked, say: Say, on_write: Say, fence: Callable[[], None], stopped: threading.Event
+        self,
+        asked: Asked,
+        say: Say,
+        on_write: Say,
+        fence: Callable[[], None],
+        stopped: threading.Event,
+        patience: Patience = APPLYING,
     ) -> Writer:
         return Writer(
             self._api,
@@ -212,7 +218,7 @@ class CanaryStrategy:
             on_write=on_write,
             fence=fence,
             stopped=stopped,
-            patience=self._patience,
+            patience=self._patience or patience,
         )
 
     def _unserved(self, stable: Json, canary: Json | None) -> str:

@@ -33,6 +33,7 @@ MADE = "hakgal-console/made"
 
 # Argo CD takes whatever carries it for its own, and deletes what is not in Git.
 _INSTANCE = "app.kubernetes.io/instance"
+_CLAIMED = "claimed for the rollback"
 _COPIED = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 
 
@@ -61,15 +62,20 @@ def forward(spec: Canary, asked: Asked, stable: Json, canary: Json | None) -> tu
         divided = split(asked.share, total)
     except ValueError as error:
         raise Refused(f"{error} (of {spec.stable})") from error
+    if divided.old == 0 and asked.share.ratio is not None and not asked.share.whole:
+        raise Refused(
+            f"{asked.share.text} of {spec.stable} would be all of it, for both sides together have {_pods(total)}; run "
+            "more replicas, or write `share: 100%` in the plan"
+        )
     if divided.old == 0:
-        return divided, (_stable_takes_all(spec, asked, stable, canary, total), _canary_ends(spec, canary))
+        return divided, (_stable_takes_all(spec, asked, stable, canary, total), _canary_ends(spec, asked, canary))
     if divided.new and runs(stable["spec"]["template"], spec.container, asked.version):
         raise Refused(
             f"{spec.stable} runs {asked.version} itself, so a share of it cannot be had; roll back (R) to the version "
             "before first"
         )
     grown = _canary_takes(spec, asked, stable, canary, divided.new, total)
-    kept = _scaled(spec.stable, stable, divided.old, total)
+    kept = _scaled(spec.stable, asked, stable, divided.old, total)
     return divided, (grown, kept) if divided.new >= replicas_of(canary) else (kept, grown)
 
 
@@ -88,7 +94,7 @@ def back(
     def change(live: Json) -> Operations:
         return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *retemplated(live, template), *_resized(live, wanted)]
 
-    what = _difference(spec, stable, str(record["version"]), wanted)
+    what = _difference(spec, stable, str(record["version"]), wanted, {}, _CLAIMED)
     first = Move(spec.stable, what, f"{spec.stable}: {what}" if _differs(stable, template, wanted) else "", change)
     return (first,) if canary is None else (first, _canary_back(spec, good["canary"], canary, sets))
 
@@ -102,10 +108,16 @@ def canary_labels(stable: Json, canary: Json | None) -> dict[str, str]:
 
 
 def _total(asked: Asked, stable: Json, canary: Json | None) -> int:
+    """The pods of both sides together when the rollout began: what was written down then, before anything was moved."""
     for each in (stable, canary):
         if annotation(each, ROLLOUT) == asked.rollout and (total := annotation(each, TOTAL)).isdigit():
             return int(total)
-    return replicas_of(stable)
+    return replicas_of(stable) + replicas_of(canary)
+
+
+def _or_claim(asked: Asked, live: Json, operations: Operations) -> Operations | None:
+    """None where nothing is to be done; where the object still carries another rollout's marks, at least ours."""
+    return operations if operations or annotation(live, ROLLOUT) != asked.rollout else None
 
 
 def _stable_takes_all(spec: Canary, asked: Asked, stable: Json, canary: Json | None, total: int) -> Move:
@@ -118,13 +130,14 @@ def _stable_takes_all(spec: Canary, asked: Asked, stable: Json, canary: Json | N
     def change(live: Json) -> Operations | None:
         template = released(live["spec"]["template"], spec.container, asked.version, values, where=spec.stable)
         marks = annotated(live, {TOTAL: str(total), SETTINGS: kept})
-        return [*marks, *retemplated(live, template), *_resized(live, total)] or None
+        pods = max(total, replicas_of(live))
+        return _or_claim(asked, live, [*marks, *retemplated(live, template), *_resized(live, pods)])
 
-    what = _difference(spec, stable, asked.version, total, values)
+    what = _difference(spec, stable, asked.version, max(total, replicas_of(stable)), values)
     return Move(spec.stable, what, f"{spec.stable}: {what}" if change(stable) else "", change)
 
 
-def _canary_ends(spec: Canary, canary: Json | None) -> Move:
+def _canary_ends(spec: Canary, asked: Asked, canary: Json | None) -> Move:
     ends = bool(annotation(canary, MADE))
     pods = replicas_of(canary)
     what = f"{pods} → 0 pods"
@@ -133,7 +146,7 @@ def _canary_ends(spec: Canary, canary: Json | None) -> Move:
         says = f"{spec.canary}: {what}, then it is deleted, for it was made here"
     elif pods:
         says = f"{spec.canary}: {what}"
-    return Move(spec.canary, what, says, lambda live: _resized(live, 0) or None, ends=ends)
+    return Move(spec.canary, what, says, lambda live: _or_claim(asked, live, _resized(live, 0)), ends=ends)
 
 
 def _canary_takes(spec: Canary, asked: Asked, stable: Json, canary: Json | None, pods: int, total: int) -> Move:
@@ -146,7 +159,9 @@ def _canary_takes(spec: Canary, asked: Asked, stable: Json, canary: Json | None,
         return {**template, "metadata": metadata}
 
     def change(live: Json) -> Operations | None:
-        return [*annotated(live, marks), *retemplated(live, labelled(live)), *_resized(live, pods)] or None
+        return _or_claim(
+            asked, live, [*annotated(live, marks), *retemplated(live, labelled(live)), *_resized(live, pods)]
+        )
 
     if canary is not None:
         what = _difference(spec, canary, asked.version, pods, values)
@@ -175,16 +190,16 @@ def _canary_back(spec: Canary, record: Mapping[str, Any] | None, canary: Json, s
 
     ends = record is None and bool(annotation(canary, MADE))
     version = str(record["version"]) if record is not None and not lost else version_in(canary, spec.container)
-    what = _difference(spec, canary, version, wanted) + lost
+    what = _difference(spec, canary, version, wanted, {}, _CLAIMED) + lost
     says = f"{spec.canary}: {what}" if ends or _differs(canary, template, wanted) else ""
     return Move(
         spec.canary, what, says + (", then it is deleted, for it was made here" if ends else ""), change, ends=ends
     )
 
 
-def _scaled(name: str, live: Json, pods: int, total: int) -> Move:
+def _scaled(name: str, asked: Asked, live: Json, pods: int, total: int) -> Move:
     def change(live: Json) -> Operations | None:
-        return [*annotated(live, {TOTAL: str(total)}), *_resized(live, pods)] or None
+        return _or_claim(asked, live, [*annotated(live, {TOTAL: str(total)}), *_resized(live, pods)])
 
     what = f"{replicas_of(live)} → {_pods(pods)}"
     return Move(name, what, f"{name}: {what}" if _resized(live, pods) else "", change)
@@ -221,13 +236,15 @@ def _differs(live: Json, template: Json | None, pods: int) -> bool:
     return replicas_of(live) != pods or (template is not None and bool(retemplated(live, template)))
 
 
-def _difference(spec: Canary, live: Json, version: str, pods: int, values: Mapping[str, str] | None = None) -> str:
+def _difference(
+    spec: Canary, live: Json, version: str, pods: int, values: Mapping[str, str], unchanged: str = "as it was"
+) -> str:
     """`v2.3.2 → v2.3.3, 9 → 10 pods, AUDIT_LEVEL=FULL`, without what stays."""
     before = version_in(live, spec.container)
     parts = [] if before == version else [f"{before} → {version}"]
     if replicas_of(live) != pods:
         parts.append(f"{replicas_of(live)} → {_pods(pods)}")
-    return (", ".join(parts) or "as it was") + _set(values or {})
+    return (", ".join(parts) or unchanged) + _set(values)
 
 
 def _set(values: Mapping[str, str]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.actions.rollback_standing import Standing, judge
-from console.actions.strategies.base import EPOCH, VERSION, Sides
+from console.actions.strategies.base import EPOCH, ROLLOUT, VERSION, Sides
 from console.actions.strategies.writing import annotation, passes
 from console.core.operations import ActionFailed, Unverified
 from console.core.templates import digest, holds_secret
@@ -26,24 +28,31 @@ if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi, Resource
 
 Json = dict[str, Any]
+T = TypeVar("T")
+
+_MOMENT = timedelta(seconds=5)
+_PAUSE = timedelta(milliseconds=500)
 
 
 def find(api: KubernetesApi, namespace: str, resource: Resource, name: str) -> Json | None:
-    """The object, None where there is none; asked once. Raises ActionFailed, Unverified where there is no answer."""
-    try:
-        return api.get(resource, name, namespace=namespace)
-    except KubernetesError as error:
-        if error.status == 404 and f'"{name}" not found' in error.detail:
-            return None
-        raise _failed(error) from error
+    """The object, None where there is none; asked again for a moment where a server is busy or its answer lost. Raises
+    ActionFailed, and Unverified where it stays away.
+    """
+
+    def get() -> Json | None:
+        try:
+            return api.get(resource, name, namespace=namespace)
+        except KubernetesError as error:
+            if error.status == 404 and f'"{name}" not found' in error.detail:
+                return None
+            raise
+
+    return _asked(get)
 
 
 def find_all(api: KubernetesApi, namespace: str, resource: Resource, label_selector: str = "") -> Sequence[Json]:
-    """Every object of the kind; asked once. Raises as `find`."""
-    try:
-        return api.list(resource, namespace=namespace, label_selector=label_selector)
-    except KubernetesError as error:
-        raise _failed(error) from error
+    """Every object of the kind. Asks and raises as `find`."""
+    return _asked(lambda: api.list(resource, namespace=namespace, label_selector=label_selector))
 
 
 def find_deployment(api: KubernetesApi, namespace: str, name: str) -> Json:
@@ -59,7 +68,7 @@ def find_deployment(api: KubernetesApi, namespace: str, name: str) -> Json:
 
 
 def standing_of(api: KubernetesApi, namespace: str, deployment: Json) -> Standing:
-    """How a Deployment stands now, by its pods; asked once."""
+    """How a Deployment stands now, by its pods. Asks and raises as `find`."""
     from console.systems.kubernetes_connection import PODS, REPLICA_SETS
 
     selector = selector_text(deployment["spec"].get("selector") or {})
@@ -122,8 +131,7 @@ def sides_of(api: KubernetesApi, namespace: str, deployments: Iterable[Json | No
     """
     there = [each for each in deployments if each is not None]
     versions = [version_in(each, container) for each in there]
-    marked = max(there, key=lambda each: int(annotation(each, EPOCH) or 0))
-    new = annotation(marked, VERSION) or versions[-1]
+    new = _released_last(there) or versions[-1]
     wanted, living, ready = [0, 0], [0, 0], [0, 0]
     others = [each for each in versions if each != new]
     for each, version in zip(there, versions, strict=True):
@@ -142,6 +150,17 @@ def sides_of(api: KubernetesApi, namespace: str, deployments: Iterable[Json | No
         old_wanted=wanted[0],
         says=f"{living[1]} of {sum(living)} pods run {new}, {ready[1]} of them ready",
     )
+
+
+def _released_last(deployments: Sequence[Json]) -> str:
+    """The version that the newest mark names; empty where there is none. A rollout that is over leaves its marks: among
+    those of several rollouts the last Deployment that wants pods tells.
+    """
+    marked = [each for each in deployments if annotation(each, VERSION)]
+    if len({annotation(each, ROLLOUT) for each in marked}) > 1:
+        marked = [each for each in marked if replicas_of(each)][-1:] or marked
+    newest = max(marked, key=lambda each: int(annotation(each, EPOCH) or 0), default=None)
+    return annotation(newest, VERSION)
 
 
 def record_of(deployment: Mapping[str, Any], container: str | None) -> Json:
@@ -197,5 +216,15 @@ def owner_warnings(*deployments: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _failed(error: KubernetesError) -> ActionFailed | Unverified:
-    return Unverified(f"{error}; try again when it answers") if passes(error) else ActionFailed(str(error))
+def _asked(ask: Callable[[], T]) -> T:
+    ended = time.monotonic() + _MOMENT.total_seconds()
+    while True:
+        try:
+            return ask()
+        except KubernetesError as error:
+            if not passes(error):
+                raise ActionFailed(str(error)) from error
+            pause = error.retry_after or _PAUSE
+            if time.monotonic() + pause.total_seconds() > ended:
+                raise Unverified(f"{error}; try again when it answers") from error
+            time.sleep(pause.total_seconds())

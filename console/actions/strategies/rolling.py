@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.actions.strategies import autoscaler
-from console.actions.strategies.base import Applied, Asked, Clock, Fenced, Foreseen, Say, Sides
+from console.actions.strategies.base import ROLLOUT, Applied, Asked, Clock, Fenced, Foreseen, Say, Sides
 from console.actions.strategies.recorded import (
     find_all,
     find_deployment,
@@ -28,7 +28,7 @@ from console.actions.strategies.settings import (
     settings_of,
     settings_text,
 )
-from console.actions.strategies.writing import Operations, Patience, Writer
+from console.actions.strategies.writing import APPLYING, PUTTING_BACK, Operations, Patience, Writer, annotation
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Rolling
 from console.systems.kubernetes_connection import DEPLOYMENTS, REPLICA_SETS
@@ -129,7 +129,7 @@ class RollingStrategy:
         stopped: threading.Event,
     ) -> str:
         """As `Strategy`. Its pods are replaced in the Deployment's own order, so that those that serve go last."""
-        writer = self._writer(asked, say, on_write, fence, stopped)
+        writer = self._writer(asked, say, on_write, fence, stopped, PUTTING_BACK)
         name, record = self._spec.deployment, good["deployment"]
         live = writer.read(DEPLOYMENTS, name)
         if live is None:
@@ -162,7 +162,9 @@ class RollingStrategy:
             name, container = self._spec.deployment, self._spec.container
             template = released(live["spec"]["template"], container, asked.version, values, where=name)
             marks = annotated(live, {SETTINGS: settings_text(values)})
-            return [*marks, *retemplated(live, template), *_resized(live, self._spec.replicas)] or None
+            operations = [*marks, *retemplated(live, template), *_resized(live, self._spec.replicas)]
+            # Marks of another rollout would tell another version.
+            return operations if operations or annotation(live, ROLLOUT) != asked.rollout else None
 
         return change
 
@@ -192,7 +194,13 @@ class RollingStrategy:
         return find_deployment(self._api, self._namespace, self._spec.deployment)
 
     def _writer(
-        self, asked: Asked, say: Say, on_write: Say, fence: Callable[[], None], stopped: threading.Event
+        self,
+        asked: Asked,
+        say: Say,
+        on_write: Say,
+        fence: Callable[[], None],
+        stopped: threading.Event,
+        patience: Patience = APPLYING,
     ) -> Writer:
         return Writer(
             self._api,
@@ -202,7 +210,7 @@ class RollingStrategy:
             on_write=on_write,
             fence=fence,
             stopped=stopped,
-            patience=self._patience,
+            patience=self._patience or patience,
         )
 
     def _unable(self, why: str) -> str:

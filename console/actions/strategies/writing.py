@@ -11,19 +11,35 @@ from typing import TYPE_CHECKING, Any
 from console.actions.rollback import Patience
 from console.actions.rollback_standing import Standing, judge
 from console.actions.strategies.base import EPOCH, ROLLOUT, VERSION, Asked, Fenced, Say
+from console.actions.strategies.following import Follow
 from console.core.operations import ActionFailed, Unverified
 from console.core.units import show_span
 from console.systems.kubernetes_errors import KubernetesError
-from console.systems.kubernetes_objects import progressing, selector_text, template_image, template_text, version_of
+from console.systems.kubernetes_objects import selector_text
 
 if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi, Resource
 
-__all__ = ["Change", "Operations", "Patience", "Writer", "annotation", "passes", "pointer"]
+__all__ = [
+    "APPLYING",
+    "PUTTING_BACK",
+    "Change",
+    "Operations",
+    "Patience",
+    "Writer",
+    "annotation",
+    "passes",
+    "pointer",
+]
 
 Json = dict[str, Any]
 Operations = Sequence[Json]
 Change = Callable[[Json], Operations | None]
+
+APPLYING = Patience(contact=timedelta(minutes=15))
+"""With a server that is away while a phase is applied: a short outage is no reason to hold."""
+PUTTING_BACK = Patience(contact=timedelta(hours=1))
+"""While traffic is put back nothing better can be done than to go on trying."""
 
 _READ_SECONDS = 3.0
 _LONGEST_PAUSE = 2.0
@@ -75,7 +91,7 @@ class Writer:
         self.on_write = on_write
         self.fence = fence
         self.stopped = stopped
-        self.patience = patience or Patience()
+        self.patience = patience or APPLYING
         self.writes = 0
 
     def read(self, resource: Resource, name: str) -> Json | None:
@@ -199,7 +215,7 @@ class Writer:
         written: as it was after the last write. Raises ActionFailed where it cannot get ready (with the reason), or
         somebody puts another template on it meanwhile.
         """
-        return _Follow(self, written, container).until_ready()
+        return Follow(self, written, container).until_ready()
 
     def standing(self, deployment: Json) -> Standing:
         """How a Deployment stands now, by its pods."""
@@ -297,89 +313,3 @@ class _Contact:
         if self.doubted:
             return "it may have been written, and it cannot be read whether"
         return "it cannot be read" if self._line.startswith("GET") else "it was not written"
-
-
-class _Follow:
-    """One Deployment on its way to being ready."""
-
-    def __init__(self, writer: Writer, written: Json, container: str | None) -> None:
-        self._writer = writer
-        self._name = str(written["metadata"]["name"])
-        self._wanted = template_text(written["spec"]["template"])
-        self._container = container
-        self._version = self._version_of(written)
-        # A controller may leave its word about the version before standing for a while.
-        self._late_before = _late(written)
-
-    def until_ready(self) -> Json:
-        from console.systems.kubernetes_connection import DEPLOYMENTS
-
-        writer, patience = self._writer, self._writer.patience
-        began = moved = time.monotonic()
-        last: Standing | None = None
-        told: set[str] = set()
-        while True:
-            live = writer.read(DEPLOYMENTS, self._name)
-            if live is None:
-                raise ActionFailed(f"{self._name} was deleted while it was waited for; deploy it anew, then resume (h)")
-            writer.guard(live)
-            if template_text(live["spec"]["template"]) != self._wanted:
-                raise ActionFailed(
-                    f"somebody has put another template ({self._version_of(live)}) on {self._name} since "
-                    f"{self._version} was written; look who does, then resume (h) to write it again"
-                )
-            standing = writer.standing(live)
-            if last is None or _counts(standing) != _counts(last):
-                moved = time.monotonic()
-                writer.say(f"{self._name}: {standing.line(self._version)}")
-            last = standing
-            if standing.verified:
-                return live
-            still = timedelta(seconds=time.monotonic() - moved)
-            slow = (standing.waiting,) if standing.waiting and still > patience.quiet else ()
-            for trouble in (*standing.troubles, *slow):
-                if _kind(trouble) not in told:
-                    told.add(_kind(trouble))
-                    writer.say(trouble)
-            self._give_up_if(standing, still)
-            if time.monotonic() - began > patience.whole.total_seconds():
-                raise self._not_ready(standing, f"not ready after {show_span(patience.whole)}")
-            if writer.stopped.wait(patience.every.total_seconds()):
-                raise Unverified(
-                    f"waiting for {self._name} was stopped: {standing.line(self._version)}; the cluster goes on with it"
-                )
-
-    def _version_of(self, deployment: Json) -> str:
-        return version_of(template_image(deployment["spec"]["template"], self._container)[1])
-
-    def _give_up_if(self, standing: Standing, still: timedelta) -> None:
-        """Raise where nothing more is to be expected. still: since a pod count last changed."""
-        if standing.paused:
-            raise self._not_ready(standing, "its Deployment is paused: kubectl rollout resume it")
-        if standing.gave_up and standing.gave_up != self._late_before:
-            raise self._not_ready(standing, "the controller gave up (ProgressDeadlineExceeded)")
-        if (standing.troubles or standing.gave_up) and still > self._writer.patience.trouble:
-            raise self._not_ready(standing, f"nothing has moved for {show_span(still)}")
-
-    def _not_ready(self, standing: Standing, why: str) -> ActionFailed:
-        reasons = [*standing.troubles, *([standing.waiting] if standing.waiting else [])]
-        troubles = f"; {'; '.join(reasons)}" if reasons else ""
-        return ActionFailed(
-            f"{self._name} in {self._writer.namespace} does not get ready: {why}: {standing.line(self._version)}"
-            f"{troubles}; press 1 and Enter for pods and events"
-        )
-
-
-def _late(deployment: Json) -> str:
-    """When the controller last said that the deadline for progress has passed, empty where it does not say so."""
-    progress = progressing(deployment)
-    return str(progress.get("lastUpdateTime") or "") if progress.get("status") == "False" else ""
-
-
-def _counts(standing: Standing) -> tuple[int, int, int]:
-    return standing.ready, standing.desired, standing.left
-
-
-def _kind(trouble: str) -> str:
-    """What is wrong without which pod it is, so that a pod made anew does not say it again."""
-    return trouble.partition(": ")[2].partition(":")[0] or "waiting"
