@@ -31,11 +31,11 @@ PHASES = {
     ),
     "staging-scale-up": (
         STAGING, "50% or 2 pods", 24, 0,
-        {"p99_latency < 200ms", "redis_memory < 1GB", "session_violations == 0"},
+        {"p99_latency < 200ms", "redis_memory < 1GB", "violations_now == 0"},
     ),
     "production-canary": (
         PRODUCTION, "1% or 1 pod", 72, 0,
-        {"p99_latency < 200ms", "redis_memory < 1GB", "session_violations == 0"},
+        {"p99_latency < 200ms", "redis_memory < 1GB", "violations_now == 0"},
     ),
     "production-5": (PRODUCTION, "5% or 1 pod", 48, 0, SCALING),
     "production-25": (PRODUCTION, "25% or 1 pod", 48, 7, SCALING),

@@ -63,7 +63,7 @@ def test_nothing_else_rolls_back_and_the_rest_is_a_gate(release: RolloutPlan) ->
     switch, watch = phase(release, "switch"), phase(release, "watch")
     assert said(switch.criteria) == set(CRITICAL.values())
     assert said(switch.gates) == {*TARGETS.values(), *WHOLE}
-    hour = {"availability_1h >= 99.9%", *(text for name, text in TARGETS.items() if name != "availability")}
+    hour = {"availability >= 99.9% over 1h", *(text for name, text in TARGETS.items() if name != "availability")}
     assert said(watch.gates) == hour | WHOLE
 
 
