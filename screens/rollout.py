@@ -14,7 +14,7 @@ from console.core.rollouts.plan import Phase, RolloutPlan
 from console.core.rollouts.view import RolloutView
 from screens.attesting import LookDialog, SignDialog, TickDialog
 from screens.base import Console
-from screens.rollout_page import Entry, page, phase_row
+from screens.rollout_page import Entry, page, phase_heading, phase_row
 from screens.room import Room
 from widgets.listing import Lines, Listing
 from widgets.phases import driver_words, rollout_time, soak_row
@@ -66,11 +66,13 @@ class RolloutRoom(Room):
     def content(self) -> Iterable[Widget]:
         """State, phases, page."""
         self.state = Lines(self.look, id="state")
+        self.over = Lines(self.look, [EMPTY], grows=False, id="over")
+        self.over.styles.height = 1
         self.phases = Sheet(self.look, id="phases")
         self.between = Lines(self.look, [EMPTY], grows=False, id="between")
         self.between.styles.height = 1
         self.page = Sheet(self.look, empty=row((" reading…", Ink.DIM)), id="page")
-        yield from (self.state, self.phases, self.between, self.page)
+        yield from (self.state, self.over, self.phases, self.between, self.page)
 
     def title_of(self, picture: Picture, now: datetime) -> str:
         """Which rollout."""
@@ -119,6 +121,7 @@ class RolloutRoom(Room):
             if self._here is None or self.chosen == self._here:
                 self.phases.cursor = view.phase
             self._here = view.phase
+        self.over.set([phase_heading(width)])
         self.phases.styles.height = min(len(view.phases), FEW if height < SHORT else MANY)
         self.phases.set([phase_row(phase, view.history, at, width, self.look.glyphs) for phase in view.phases])
         title = clean(view.phases[self.chosen].title or view.phases[self.chosen].name)

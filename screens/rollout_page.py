@@ -17,7 +17,7 @@ from widgets.words import ago, clean, hours, moment
 
 WIDE = 100
 NOW = ("here", "failed")
-WIDEST = 116
+WIDEST = 92
 """Cells a rule's row is stretched to at most."""
 
 
@@ -38,6 +38,21 @@ def heading(words: str, more: str = "") -> list[Entry]:
 def prose(text: str, width: int, ink: Ink = Ink.TEXT, indent: str = "   ") -> list[Entry]:
     """Text folded to the width."""
     return [Entry(row(indent, (part, ink))) for part in folded_prose(clean(text), max(width - len(indent) - 1, 20))]
+
+
+def phase_heading(width: int) -> Row:
+    """The words above the phases."""
+    wide = width >= WIDE
+    return row(
+        ("   ", Ink.DIM),
+        cell("phase", 30 if wide else 20, Ink.DIM),
+        cell("environment" if wide else "where", 12 if wide else 11, Ink.DIM),
+        cell("asks for", 14 if wide else 12, Ink.DIM),
+        cell("soak", 6 if wide else 5, Ink.DIM),
+        cell(" begins", 15, Ink.DIM),
+        ("last attempt" if wide else "last", Ink.DIM),
+        ("   ~ at the earliest" if wide else "", Ink.DIM),
+    )
 
 
 def phase_row(phase: PhaseView, attempts: Sequence[AttemptView], now: datetime, width: int, glyphs: Glyphs) -> Row:
@@ -151,7 +166,7 @@ def _about(phase: PhaseView, now: datetime, width: int) -> Iterable[Entry]:
         word = "ends at the earliest" if phase.estimated or phase.ends > now else "ended"
         facts.append(f"{word} {moment(phase.ends, now)}")
     if phase.sign_offs:
-        facts.append(f"signed by {', '.join(phase.sign_offs)}")
+        facts.append(f"to be signed by {', '.join(phase.sign_offs)}")
     yield from prose("; ".join(facts), width, Ink.DIM)
 
 

@@ -14,6 +14,7 @@ from screens.base import Console
 from screens.dialog import Field, told
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
+from widgets.words import ago
 
 
 class StartDialog(AskDialog):
@@ -56,7 +57,7 @@ class StartDialog(AskDialog):
         """The plans, and what the one that is picked will do."""
         if not self.plans:
             return [row(("there is no plan to start; Esc leaves", Ink.WARN))]
-        rows = [choices("plan   ", self.plans, self.at)]
+        rows = [*self._runs(picture, now), choices("plan   ", self.plans, self.at)]
         if len(self.plans) > 1:
             rows.append(row(("       up/down picks another", Ink.DIM)))
         if self.plan in self.refused:
@@ -68,6 +69,15 @@ class StartDialog(AskDialog):
         else:
             rows.append(row(("       reading…", Ink.DIM)))
         return [*rows, EMPTY]
+
+    def _runs(self, picture: Picture, now: datetime) -> list[Row]:
+        """What runs now, where, and how old that news is."""
+        deployed, where = picture.deployed, picture.environment.upper()
+        if deployed is None:
+            why = picture.cluster.error or "Kubernetes has not answered yet"
+            return told("now    ", f"what runs in {where} is not known: {why}", Ink.WARN)
+        age = ago(picture.cluster.taken_at, now)
+        return told("now    ", f"{deployed.now or 'no version'} in {where}: {deployed.why}; read {age}")
 
     def _foresee(self) -> None:
         plan = self.plan

@@ -9,6 +9,7 @@ from pathlib import Path
 from console.core.conditions import parse_condition
 from console.core.evaluation import Mark, Verdict
 from console.core.picture import Picture
+from console.core.plans import RollbackPlan
 from console.core.rollouts.plan import Phase, RolloutPlan, Rule
 from console.core.rollouts.state import RolloutState
 from console.core.rollouts.view import (
@@ -398,3 +399,27 @@ def plan() -> RolloutPlan:
         gates=(Rule("error rate", condition),),
     )
     return RolloutPlan(name="release", title="", system="hak-gal", path=Path("release.rollout.yaml"), phases=(last,))
+
+
+def rollback() -> RollbackPlan:
+    """Rolling all of it back."""
+    return RollbackPlan(
+        target="hak-gal",
+        workload="hak-gal",
+        namespace="hak-gal",
+        now_version="v2.3.3",
+        now_revision=0,
+        now_pods="1 of 10 pods, ready, since 41h12m",
+        to_version="v2.3.2",
+        to_revision=0,
+        to_template="",
+        why="recorded good at the start, 9 of 9 ready",
+        diff=(),
+        does=("scale hak-gal-canary 1 → 0, hak-gal 9 → 10", "autoscaler bounds back to 3–12"),
+        leaves=("Redis data", "feature flags"),
+        choices=(),
+        warnings=(),
+        resource_version="4711",
+        read_at=before(seconds=1),
+        rollout="release of v2.3.3, phase 4 of 8",
+    )

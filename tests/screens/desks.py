@@ -20,14 +20,15 @@ from console.core.system import System
 class PlayedDesk:
     """Holds a picture and log lines; `play` and `log` tell whoever listens; `asked` keeps what it was asked to do.
 
-    refusing: why every call about a rollout is refused, where it is not empty. thinking: such calls wait while it is
-    not set, as the journal and the cluster can make them.
+    rollback: the plan of a rollback, where there is to be one. refusing: why every call about a rollout is refused,
+    where it is not empty. thinking: such calls wait while it is not set, as the journal and the cluster can make them.
     """
 
     def __init__(self, picture: Picture, lines: Sequence[LogLine] = ()) -> None:
         self.system = System("hak-gal", "HAK_GAL", "", Path("system.yaml"), (), (), (), (), None, None, ())
         self.asked: list[tuple[str, ...]] = []
         self.plans: tuple[RolloutPlan, ...] = ()
+        self.rollback: RollbackPlan | None = None
         self.refusing = ""
         self.thinking = threading.Event()
         self.thinking.set()
@@ -72,6 +73,8 @@ class PlayedDesk:
         return wanted, (wanted[0].number - after - 1 if wanted else 0)
 
     def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
+        if self.rollback is not None:
+            return self.rollback
         raise Refused("this desk only plays pictures")
 
     def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:

@@ -25,6 +25,7 @@ def app(picture: str, **options: Any) -> ConsoleApp:
     """A console over one picture, its clock and theme pinned."""
     desk = PlayedDesk(getattr(played, picture)(), pictures.log_lines(60))
     desk.plans = (played.plan(),)
+    desk.rollback = played.rollback()
     return ConsoleApp(desk, clock=lambda: pictures.NOW, **{"theme": "night", "environ": {}, **options})
 
 

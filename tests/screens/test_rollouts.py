@@ -29,7 +29,7 @@ from screens.steering import AbortDialog, HoldDialog, ResumeDialog, RetryDialog,
 from tests import pictures
 from tests import rollout_pictures as played
 from tests.screens.desks import PlayedDesk
-from tests.screens.test_rooms import PLAN, until
+from tests.screens.test_rooms import until
 from widgets.rows import plain
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -396,14 +396,7 @@ async def test_the_choice_follows_the_rollout_into_its_next_phase() -> None:
 
 
 async def test_a_rollback_of_a_rollout_names_all_of_it_and_is_planned_again_when_it_moves_on() -> None:
-    plans = [
-        replace(
-            PLAN,
-            rollout="release of v2.3.3, phase 4 of 8",
-            now_pods="1 of 10 pods, ready",
-            does=("scale hak-gal-canary 1 → 0, hak-gal 9 → 10", "autoscaler bounds back to 3–12"),
-        )
-    ]
+    plans = [played.rollback()]
     planned: list[str] = []
 
     class Planning(PlayedDesk):
@@ -420,7 +413,7 @@ async def test_a_rollback_of_a_rollout_names_all_of_it_and_is_planned_again_when
             "release of v2.3.3, phase 4 of 8",
             "hak-gal-canary 1 → 0",
             "bounds back to 3–12",
-            "1 of 10 pods, ready",
+            "1 of 10 pods, ready, since 41h12m",
         ):
             assert words in console.text
         assert "revision 2," not in console.text and "the two templates are equal" not in console.text
