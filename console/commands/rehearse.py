@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from console.core.rollouts.plan import RolloutPlan
     from console.core.system import System
     from console.engine.scenario import Scenario
-    from console.engine.timeline import Rehearsed
 
 ENDING = ".rollout.yaml"
 HAPPY = "happy-path"

@@ -92,6 +92,9 @@ class Signal:
 
     def add(self, piece: Piece) -> None:
         """One more piece; it begins now or later."""
+        if self.kept and isinstance(piece.shape, Broken):
+            self.unreadable(piece.begin, piece.end, piece.shape.error)
+            return
         self._pieces.append(piece)
         self._edge(piece.begin)
         self._edge(piece.end)
@@ -150,9 +153,7 @@ class Signal:
             case Failing():
                 assert piece is not None
                 return float((at - piece.begin) // self.step + 1)
-            case Gone():
-                return None
-            case Broken() if not self.kept:
+            case Gone() | Broken():
                 return None
         return self._usual_at(at)
 

@@ -214,10 +214,11 @@ class ScriptedWorld:
         for knot in knots:
             tick = self.up(knot)
             probes.update(at for at in (tick - self._tick, tick) if now < at <= until)
-        sloping = [signal for signal in signals if signal.sloping(now - reach, until)]
-        if sloping:
+        sloping = any(signal.sloping(now - reach, until) for signal in signals)
+        if edges or sloping:
             probes.add(EPOCH + (until - EPOCH) // self._tick * self._tick)
             probes.discard(now)
+        if sloping:
             probes = self._sliced(now, sorted(probes))
         return sorted(probes)
 
