@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from console.actions.strategies.base import Fenced
-from console.actions.strategies.canary import CanaryStrategy
+from console.actions.strategies.canary import SERVICES, CanaryStrategy
 from console.actions.strategies.canary_moves import TRACK
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Canary, Share
-from console.systems.kubernetes_connection import DEPLOYMENTS, PODS, KubernetesApi
+from console.systems.kubernetes_connection import DEPLOYMENTS, JSON_PATCH, PODS, KubernetesApi
 from console.systems.kubernetes_objects import template_image, version_of
 from tests.kubernetes.cluster import BAD, NAME, NEW, OLD, World, utc_now
 from tests.kubernetes.driving import QUICK, WRITES, Driver, Killed, ask
 
 Json = dict[str, Any]
 
+NEWEST = "3.10.1"
 CANARY = f"{NAME}-canary"
 SPEC = Canary(NAME, CANARY, "firewall")
 ONE_POD = Share(pods=1)
@@ -280,3 +282,74 @@ def test_a_canary_that_was_there_is_put_back_and_never_deleted(world: World) -> 
     assert env(world, CANARY) == {}
     Driver().apply(told, ask(WHOLE))
     assert shape(world) == {NAME: (NEW, 2), CANARY: (OLD, 0)}
+
+
+def test_a_canary_that_served_before_counts_and_gets_its_pods_back(world: World) -> None:
+    world.deploy(replicas=2)
+    told = strategy(world)
+    Driver().apply(told, replace(ask(HALF), rollout="release-0"))
+    good = told.record()
+    before = {NAME: (OLD, 1), CANARY: (NEW, 1)}
+    assert shape(world) == before
+    newest = ask(Share(pods=1), version=NEWEST)
+    assert Driver().apply(told, newest).says.startswith(f"1 of 2 pods run {NEWEST}")
+    Driver().apply(told, ask(WHOLE, version=NEWEST))
+    assert shape(world) == {NAME: (NEWEST, 2), CANARY: (NEWEST, 0)}
+    least: list[int] = []
+    driver = Driver(epoch=2, on_write=lambda line: least.append(world.live()["spec"]["replicas"]))
+    assert driver.roll_back(told, good, newest) == (
+        f"{OLD} serves everything: 1 of 1 pods ready; {CANARY} has its 1 pods of {NEW} again"
+    )
+    assert shape(world) == before
+    assert least == [2, 2, 2]
+    again = Driver(epoch=2)
+    again.roll_back(told, good, newest)
+    assert again.writes == []
+
+
+def test_a_part_that_would_be_everything_is_refused(world: World) -> None:
+    world.deploy(replicas=1)
+    foreseen = strategy(world).foresee(ask(Share(ratio=0.05, pods=1)))
+    assert foreseen.refused.startswith("5% or 1 pod of 1 pod would be 100%")
+    with pytest.raises(Refused):
+        Driver().apply(strategy(world), ask(Share(ratio=0.05, pods=1)))
+    assert shape(world) == {NAME: (OLD, 1)}
+
+
+def test_who_else_may_undo_it_is_warned_of(world: World) -> None:
+    world.deploy(replicas=2)
+    world.merge({"metadata": {"labels": {"argocd.argoproj.io/instance": "firewall"}}})
+    told = strategy(world)
+    assert told.foresee(ask(ONE_POD)).warnings[-1] == (
+        f"Argo CD (firewall) owns {NAME} and may undo what is written: stop its sync while the rollout lasts"
+    )
+    assert told.foresee_rollback(told.record()).warnings
+    Driver().apply(told, ask(ONE_POD))
+    assert "argocd.argoproj.io/instance" not in world.live(CANARY)["metadata"]["labels"]
+
+
+def test_a_canary_that_no_service_selects_is_refused(world: World) -> None:
+    world.deploy(replicas=2)
+    labels = {"app": "another"}
+    template = world.live()["spec"]["template"]
+    template["metadata"]["labels"] = labels
+    world.deploy(CANARY, replicas=0, selector={"matchLabels": labels}, template=template)
+    told = strategy(world)
+    assert told.foresee(ask(ONE_POD)).refused == ""
+    spec = {"selector": {"app": NAME}, "ports": [{"port": 80}]}
+    world.api.create(SERVICES, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "wall"}, "spec": spec})
+    with pytest.raises(Refused, match=rf"no Service selects the pods of both {NAME} and {CANARY} \(wall selects only"):
+        Driver().apply(told, ask(ONE_POD))
+    assert shape(world) == {NAME: (OLD, 2), CANARY: (OLD, 0)}
+
+
+def test_the_stable_sides_own_change_goes_over_to_the_canary(world: World) -> None:
+    world.deploy(replicas=2)
+    told = strategy(world)
+    Driver().apply(told, ask(ONE_POD, AUDIT_LEVEL="FULL"))
+    variable = [{"name": "LIMIT", "value": "7"}]
+    operation = {"op": "add", "path": "/spec/template/spec/containers/0/env", "value": variable}
+    world.api.patch(DEPLOYMENTS, NAME, [operation], content_type=JSON_PATCH)
+    assert told.foresee(ask(ONE_POD)).does == (f"{CANARY}: as it was, AUDIT_LEVEL=FULL",)
+    Driver().apply(told, ask(ONE_POD))
+    assert env(world, CANARY) == {"LIMIT": "7", "AUDIT_LEVEL": "FULL"}

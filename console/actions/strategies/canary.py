@@ -153,18 +153,20 @@ class CanaryStrategy:
             raise
         except ActionFailed as failed:
             raise ActionFailed(self._stuck(str(failed))) from failed
-        notes = ""
         # A driver that was overtaken may have made a canary meanwhile.
         canary = writer.read(DEPLOYMENTS, self._spec.canary)
-        for move in back(self._spec, good, ready or stable, canary, writer.read_all(REPLICA_SETS))[1:]:
-            try:
-                self._carry_out(writer, move)
-            except Fenced:
+        kept = int((good["canary"] or {}).get("replicas") or 0)
+        notes = f"; {self._spec.canary} has its {kept} pods of {good['canary']['version']} again" if kept else ""
+        try:
+            for move in back(self._spec, good, ready or stable, canary, writer.read_all(REPLICA_SETS))[1:]:
+                done = self._carry_out(writer, move)
+                ready = done if move.name == self._spec.stable else ready
+        except Fenced:
+            raise
+        except ActionFailed as failed:
+            if not kept:
                 raise
-            except ActionFailed as failed:
-                if not (good["canary"] or {}).get("replicas"):
-                    raise
-                notes = f"; {failed}"
+            notes = f"; {failed}"
         wanted = replicas_of(ready or stable)
         return f"{good['stable']['version']} serves everything: {wanted} of {wanted} pods ready{notes}"
 

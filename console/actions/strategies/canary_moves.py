@@ -29,7 +29,8 @@ TRACK = "hakgal-console/track"
 TOTAL = "hakgal-console/total"
 """Annotation: the pods of both sides together, as the stable one wanted when the rollout began."""
 MADE = "hakgal-console/made"
-"""Annotation of a canary that was made here: by which rollout. Only such a one is deleted."""
+"""Annotation of a canary that was made here: by which rollout. Only that one
+deletes it."""
 
 # Argo CD takes whatever carries it for its own, and deletes what is not in Git.
 _INSTANCE = "app.kubernetes.io/instance"
@@ -62,11 +63,6 @@ def forward(spec: Canary, asked: Asked, stable: Json, canary: Json | None) -> tu
         divided = split(asked.share, total)
     except ValueError as error:
         raise Refused(f"{error} (of {spec.stable})") from error
-    if divided.old == 0 and asked.share.ratio is not None and not asked.share.whole:
-        raise Refused(
-            f"{asked.share.text} of {spec.stable} would be all of it, for both sides together have {_pods(total)}; run "
-            "more replicas, or write `share: 100%` in the plan"
-        )
     if divided.old == 0:
         return divided, (_stable_takes_all(spec, asked, stable, canary, total), _canary_ends(spec, asked, canary))
     if divided.new and runs(stable["spec"]["template"], spec.container, asked.version):
@@ -82,21 +78,30 @@ def forward(spec: Canary, asked: Asked, stable: Json, canary: Json | None) -> tu
 def back(
     spec: Canary, good: Mapping[str, Any], stable: Json, canary: Json | None, replica_sets: Iterable[Json]
 ) -> tuple[Move, ...]:
-    """The moves that return to a record, in their order: the stable side first. Each puts at least the marks on its
-    object, so that a driver that was overtaken notices. Raises ActionFailed where the template is not to be found.
+    """The moves that return to a record, in their order: the stable side is made able to take everything, the canary
+    goes back to what it was, and where it had pods the stable side gives up theirs again. Each puts at least the marks
+    on its object, so that a driver that was overtaken notices. Raises ActionFailed where the stable side's template is
+    not to be found.
     """
     sets = tuple(replica_sets)
-    record = good["stable"]
+    record, other = good["stable"], good["canary"]
     template = recorded_template(record, stable, sets)
-    # More than were recorded are somebody's answer to load: they are not taken away in the middle of an incident.
-    wanted = max(int(record["replicas"]), replicas_of(stable))
+    now, own = replicas_of(stable), int(record["replicas"])
+    everything = own + int((other or {}).get("replicas") or 0)
+    # More than there were at the start are somebody's answer to load: they stay in the middle of an incident.
+    last = max(everything, now) if canary is None or now > everything else own
+    ends = None if canary is None else _canary_back(spec, other, canary, sets)
+    first = last if ends is None or not ends.says else max(everything, now)
 
-    def change(live: Json) -> Operations:
-        return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *retemplated(live, template), *_resized(live, wanted)]
+    def stable_back(pods: int, unchanged: str) -> Move:
+        def change(live: Json) -> Operations:
+            return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *retemplated(live, template), *_resized(live, pods)]
 
-    what = _difference(spec, stable, str(record["version"]), wanted, {}, _CLAIMED)
-    first = Move(spec.stable, what, f"{spec.stable}: {what}" if _differs(stable, template, wanted) else "", change)
-    return (first,) if canary is None else (first, _canary_back(spec, good["canary"], canary, sets))
+        what = _difference(spec, stable, str(record["version"]), pods, {}, unchanged)
+        return Move(spec.stable, what, f"{spec.stable}: {what}" if _differs(stable, template, pods) else "", change)
+
+    moves = [stable_back(first, _CLAIMED), *([ends] if ends is not None else [])]
+    return (*moves, stable_back(last, f"{_pods(last)} again")) if first != last else tuple(moves)
 
 
 def canary_labels(stable: Json, canary: Json | None) -> dict[str, str]:
@@ -138,7 +143,8 @@ def _stable_takes_all(spec: Canary, asked: Asked, stable: Json, canary: Json | N
 
 
 def _canary_ends(spec: Canary, asked: Asked, canary: Json | None) -> Move:
-    ends = bool(annotation(canary, MADE))
+    # One that an earlier rollout made was there when this one began: a rollback returns to it.
+    ends = annotation(canary, MADE) == asked.rollout
     pods = replicas_of(canary)
     what = f"{pods} → 0 pods"
     says = ""
