@@ -15,8 +15,8 @@ from console.systems.checking import query_faults, runbook_faults
 from console.systems.environments import read_environments
 from console.systems.faults import BrokenFile, Fault
 from console.systems.measures import read_alerts, read_log_patterns, read_metrics
+from console.systems.moments import MOMENT_EXAMPLE, moment_of
 from console.systems.places import state_root
-from console.systems.rollout_values import MOMENT_EXAMPLE, moment_of
 from console.systems.sheet import Sheet, Table
 
 __all__ = ["BrokenFile", "Fault", "check", "load_system"]

@@ -24,9 +24,10 @@ from console.core.rollouts.plan import (
 from console.core.system import Environment, System
 from console.core.units import spell
 from console.systems.faults import did_you_mean
+from console.systems.moments import moment_of
 from console.systems.rollout_rules import Asked, Judge, needs_time, read_checks, read_rules, unsatisfiable
 from console.systems.rollout_strategies import Chosen, read_flags, read_strategy, settled
-from console.systems.rollout_values import moment_of, share_of, soak_text, span_of, word_of
+from console.systems.rollout_values import share_of, soak_text, span_of, word_of
 from console.systems.sheet import SOUNDS_SECRET, Table
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")

@@ -14,10 +14,11 @@ from console.core.units import Dimension
 from console.systems.catalog import PLAN, plan_files
 from console.systems.checking import command_faults
 from console.systems.faults import BrokenFile, Fault, did_you_mean
+from console.systems.moments import day_of
 from console.systems.rollout_phases import AUTOSCALERS, PROMOTIONS, Defaults, Tier, read_phases, read_texts
 from console.systems.rollout_rules import read_rules, read_steps
 from console.systems.rollout_strategies import read_flags, read_strategy
-from console.systems.rollout_values import day_of, share_of, word_of
+from console.systems.rollout_values import share_of, word_of
 from console.systems.sheet import Sheet, Table
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -179,6 +179,11 @@ FAULTS = {
         "    strategy: {canary: {stable: demo-blue, canary: demo-green}}\n",
         "no pods at the end", "optional: true",
     ),
+    "a label that cannot be": (
+        "label:", "    soak: 24h\n",
+        "    soak: 24h\n    strategy:\n      blue-green: {service: s, blue: demo, green: web,\n        label: -a b}\n",
+        "`-a b` cannot be a label", "slot",
+    ),
     "an object's name": ("strategy:", "stable: demo,", "stable: De_mo,", "`De_mo`", "lower-case"),
     "a strategy that needs Kubernetes": (
         "strategy:", "  - name: three\n", "  - {name: x, environment: bare, share: 5%}\n  - name: three\n",

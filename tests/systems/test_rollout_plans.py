@@ -219,6 +219,12 @@ def test_the_journalled_text_and_settings_give_the_same_plan_whatever_became_of_
     assert other == replace(plan, version="v8", settings=(("RELEASE", "v8"), ("REPO", ""), ("TITLE", "")))
 
 
+def test_a_setting_may_stand_in_what_is_expected_of_a_command(tmp_path: Path) -> None:
+    text = PLAN.replace('expect: "^$"', 'expect: "^${WANTED:-ok}$"')
+    [check] = plan_in(tmp_path, text, environ={"WANTED": "(yes|no)"}).phases[1].before
+    assert isinstance(check, CommandCheck) and check.expect == "^(yes|no)$"
+
+
 def test_bash_fills_in_what_a_command_takes_from_its_environment(tmp_path: Path) -> None:
     [check] = plan_in(tmp_path, SET, environ={"REPO": "/srv; rm -rf x"}).phases[1].before
     assert check == CommandCheck("tree", "git -C ${REPO:-.} status $VERSION ${VERSION:-x} ${API_TOKEN:-}", "^$")
