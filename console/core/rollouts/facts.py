@@ -56,3 +56,26 @@ class Fact:
     body: Mapping[str, Any] = field(default_factory=dict)
     role: str = "note"
     intent: int | None = None
+
+    def text(self, key: str) -> str:
+        """What the body says under that key; empty where it is no text."""
+        value = self.body.get(key)
+        return value if isinstance(value, str) else ""
+
+    def whole(self, key: str) -> int | None:
+        """The whole number that the body has under that key, None where it is none."""
+        value = self.body.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    @property
+    def person(self) -> str:
+        """Whose doing it is: `asked_by` where the driver writes down what a person asked."""
+        return self.text("asked_by") or self.text("by") or self.by
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What each rule said, as sentences."""
+        told = self.body.get("evidence")
+        if isinstance(told, Mapping):
+            return tuple(f"{text}: {verdict}" for text, verdict in told.items())
+        return tuple(str(line) for line in told) if isinstance(told, list | tuple) else ()

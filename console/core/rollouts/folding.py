@@ -40,7 +40,7 @@ def advance(plan: RolloutPlan, rollout: Rollout | None, fact: Fact) -> Rollout |
         return _started(plan, fact) if fact.kind is Kind.STARTED and fact.role == "note" else None
     rollout = replace(rollout, number=max(rollout.number, fact.number))
     try:
-        if _text(fact, "rollout") not in ("", rollout.id):
+        if fact.text("rollout") not in ("", rollout.id):
             raise _Misfit("it is another rollout's")
         return _FOLDS[fact.kind](plan, _linked(rollout, fact), fact)
     except _Misfit as misfit:
@@ -49,15 +49,15 @@ def advance(plan: RolloutPlan, rollout: Rollout | None, fact: Fact) -> Rollout |
 
 
 def _started(plan: RolloutPlan, fact: Fact) -> Rollout:
-    phase = _number(fact, "phase")
+    phase = fact.whole("phase")
     return Rollout(
-        id=_text(fact, "rollout"),
-        plan=_text(fact, "plan") or plan.name,
-        version=_text(fact, "version"),
+        id=fact.text("rollout"),
+        plan=fact.text("plan") or plan.name,
+        version=fact.text("version"),
         state=RolloutState.PLANNED,
         phase=phase if phase is not None and 0 <= phase < len(plan.phases) else 0,
         started=fact.at,
-        by=_by(fact),
+        by=fact.person,
         number=fact.number,
     )
 
@@ -77,7 +77,7 @@ def _again(_plan: RolloutPlan, _rollout: Rollout, _fact: Fact) -> Rollout:
 
 
 def _driven(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
-    epoch = _number(fact, "epoch")
+    epoch = fact.whole("epoch")
     if epoch is None or epoch < rollout.epoch:
         raise _Misfit(f"its epoch is older than {rollout.epoch}")
     return replace(rollout, epoch=epoch)
@@ -88,7 +88,7 @@ def _begun(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     started_by_hand = any(ask.what == "start" for ask in rollout.asks)
     if (rollout.held.back if rollout.held else rollout.state) is not RolloutState.PLANNED or rollout.through:
         raise _Misfit(f"no phase can begin while the rollout is {rollout.state.value}")
-    if _number(fact, "phase") != rollout.phase:
+    if fact.whole("phase") != rollout.phase:
         raise _Misfit(f"phase {rollout.phase} is next")
     attempt = Attempt(rollout.phase, len(rollout.attempts) + 1, fact.at)
     rollout = replace(rollout, attempts=(*rollout.attempts, attempt), why="", accepted=(), rolled_back="")
@@ -100,7 +100,7 @@ def _begun(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
 
 def _good(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     _fenced(rollout, fact)
-    environment = _text(fact, "environment")
+    environment = fact.text("environment")
     if environment not in plan.environments:
         raise _Misfit("it names no environment of the plan")
     if environment in rollout.goods:
@@ -126,7 +126,7 @@ def _confirmed(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
         confirmed_at=fact.at,
         soak=started(fact.at),
         applied=float(applied) if isinstance(applied, int | float) and 0 <= applied <= 1 else None,
-        says=_text(fact, "says"),
+        says=fact.text("says"),
         settings=sum(settings.after <= timedelta(0) for settings in plan.phases[attempt.phase].settings),
     )
     rollout = _with(rollout, confirmed)
@@ -136,7 +136,7 @@ def _confirmed(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
 
 
 def _set(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
-    attempt, index = _present(rollout, fact), _number(fact, "index")
+    attempt, index = _present(rollout, fact), fact.whole("index")
     if attempt.confirmed_at is None or index != attempt.settings or index >= len(plan.phases[attempt.phase].settings):
         raise _Misfit("these settings are not the next ones")
     return _with(rollout, replace(attempt, settings=index + 1))
@@ -161,15 +161,15 @@ def _ready(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
 
 
 def _asked(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
-    what = _text(fact, "what")
+    what = fact.text("what")
     if what not in ASKS or rollout.state.over:
         raise _Misfit(f"`{what}` cannot be asked of a rollout that is {rollout.state.value}")
-    phase, attempt = _number(fact, "phase"), _number(fact, "attempt")
+    phase, attempt = fact.whole("phase"), fact.whole("attempt")
     if what != "retry" and phase is None:
         phase = rollout.phase
     if attempt is None and rollout.attempt is not None:
         attempt = rollout.attempt.number
-    ask = Ask(fact.number, what, fact.at, _by(fact), _text(fact, "reason").strip(), phase, attempt)
+    ask = Ask(fact.number, what, fact.at, fact.person, fact.text("reason").strip(), phase, attempt)
     return replace(rollout, asks=(*rollout.asks, ask))
 
 
@@ -181,12 +181,12 @@ def _promoted(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     attempt = _present(rollout, fact)
     if rollout.state not in (RolloutState.SOAKING, RolloutState.WAITING):
         raise _Misfit(f"nothing can be promoted, the rollout is {rollout.state.value}")
-    override = _text(fact, "override").strip()
+    override = fact.text("override").strip()
     ended = replace(
         attempt,
         ended=fact.at,
         outcome=f"overridden: {override}" if override else "promoted",
-        evidence=_evidence(fact),
+        evidence=fact.evidence,
     )
     last = rollout.phase + 1 >= len(plan.phases)
     return replace(
@@ -201,14 +201,14 @@ def _promoted(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
 
 def _held(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     kind = "engine" if fact.body.get("kind") == "engine" else "person"
-    why = _text(fact, "why").strip() or f"{_by(fact)} holds it and gave no reason"
+    why = fact.text("why").strip() or f"{fact.person} holds it and gave no reason"
     if rollout.held is not None:
         if kind == "person" or rollout.held.kind == "engine":
             raise _Misfit("it is held already")
-        return replace(rollout, held=replace(rollout.held, why=why, by=_by(fact), kind=kind))
+        return replace(rollout, held=replace(rollout.held, why=why, by=fact.person, kind=kind))
     if rollout.state not in _MOVING and not (rollout.state is RolloutState.ROLLING_BACK and kind == "engine"):
         raise _Misfit(f"a rollout that is {rollout.state.value} cannot be held")
-    hold = Hold(why, fact.at, _by(fact), kind, rollout.state)
+    hold = Hold(why, fact.at, fact.person, kind, rollout.state)
     return replace(rollout, state=RolloutState.HELD, held=hold)
 
 
@@ -224,22 +224,22 @@ def _resumed(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
 
 
 def _ticked(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
-    attempt, item = _present(rollout, fact), _number(fact, "item")
+    attempt, item = _present(rollout, fact), fact.whole("item")
     if item is None or not 0 <= item < len(_phase(plan, attempt).checklist):
         raise _Misfit("the phase has no such item")
     ticks = tuple(tick for tick in attempt.ticks if tick.item != item)
     if fact.body.get("done") is not False:
-        ticks = (*ticks, Tick(item, _by(fact), fact.at, _text(fact, "note")))
+        ticks = (*ticks, Tick(item, fact.person, fact.at, fact.text("note")))
     return _with(rollout, replace(attempt, ticks=ticks))
 
 
 def _signed(plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
-    attempt, role, decision = _present(rollout, fact), _text(fact, "role"), _text(fact, "decision")
+    attempt, role, decision = _present(rollout, fact), fact.text("role"), fact.text("decision")
     if role not in _phase(plan, attempt).sign_offs or decision not in ("go", "no-go"):
         raise _Misfit("the phase asks for no such sign-off")
     others = tuple(sign for sign in attempt.signs if sign.role != role)
     return _with(
-        rollout, replace(attempt, signs=(*others, Sign(role, decision, _by(fact), fact.at, _text(fact, "note"))))
+        rollout, replace(attempt, signs=(*others, Sign(role, decision, fact.person, fact.at, fact.text("note"))))
     )
 
 
@@ -252,19 +252,17 @@ def _rolling_back(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     again = rollout.held is not None and rollout.held.back is RolloutState.ROLLING_BACK
     if not again and rollout.state not in (*_MOVING, RolloutState.HELD):
         raise _Misfit(f"a rollout that is {rollout.state.value} is not rolled back")
-    why = _text(fact, "why") or "no reason was given"
-    epoch = _number(fact, "epoch")
+    why = fact.text("why") or "no reason was given"
+    epoch = fact.whole("epoch")
     attempt = rollout.attempt
     if attempt is not None:
-        rollout = _with(
-            rollout, replace(attempt, ended=fact.at, outcome=f"rolled back: {why}", evidence=_evidence(fact))
-        )
+        rollout = _with(rollout, replace(attempt, ended=fact.at, outcome=f"rolled back: {why}", evidence=fact.evidence))
     return replace(
         rollout,
         state=RolloutState.ROLLING_BACK,
         held=None,
         why=why,
-        criterion=_text(fact, "criterion"),
+        criterion=fact.text("criterion"),
         epoch=rollout.epoch if epoch is None else epoch,
         asks=tuple(ask for ask in rollout.asks if ask.what != "rollback"),
         accepted=(),
@@ -281,13 +279,13 @@ def _rolled_back(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     _fenced(rollout, fact)
     if (rollout.held.back if rollout.held else rollout.state) is not RolloutState.ROLLING_BACK:
         raise _Misfit("no rollback is under way")
-    says = _text(fact, "says") or "the traffic is back"
+    says = fact.text("says") or "the traffic is back"
     return replace(rollout, state=RolloutState.ROLLED_BACK, held=None, rolled_back=says, exposed=False)
 
 
 def _retried(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
     _fenced(rollout, fact)
-    phase, attempt = _number(fact, "phase"), rollout.attempt
+    phase, attempt = fact.whole("phase"), rollout.attempt
     if phase is None or not 0 <= phase <= rollout.phase:
         raise _Misfit(f"only phases up to {rollout.phase} can be tried again")
     if rollout.state is RolloutState.HELD and attempt is not None and phase == attempt.phase:
@@ -305,7 +303,7 @@ def _aborted(_plan: RolloutPlan, rollout: Rollout, fact: Fact) -> Rollout:
         raise _Misfit(f"a rollout that is {rollout.state.value} is not aborted")
     if rollout.attempt is not None:
         rollout = _with(rollout, replace(rollout.attempt, ended=fact.at, outcome="aborted"))
-    why = _text(fact, "reason").strip() or f"{_by(fact)} aborted it"
+    why = fact.text("reason").strip() or f"{fact.person} aborted it"
     return replace(rollout, state=RolloutState.ABORTED, held=None, asks=(), why=why, ended=fact.at)
 
 
@@ -338,7 +336,7 @@ def _with(rollout: Rollout, attempt: Attempt) -> Rollout:
 
 def _answered(rollout: Rollout, fact: Fact, what: str = "") -> Rollout:
     """Without the ask that the fact names, or without any of that kind that it cannot name."""
-    number = _number(fact, "ask")
+    number = fact.whole("ask")
     if number:
         return replace(rollout, asks=tuple(ask for ask in rollout.asks if ask.number != number))
     return replace(rollout, asks=tuple(ask for ask in rollout.asks if ask.what != what))
@@ -346,33 +344,11 @@ def _answered(rollout: Rollout, fact: Fact, what: str = "") -> Rollout:
 
 def _fenced(rollout: Rollout, fact: Fact) -> None:
     """Raise where a process wrote it that somebody has overtaken, or the rollout is over."""
-    epoch = _number(fact, "epoch")
+    epoch = fact.whole("epoch")
     if epoch is not None and epoch < rollout.epoch:
         raise _Misfit(f"it was written by a driver of epoch {epoch}, and {rollout.epoch} drives")
     if rollout.state.over and fact.kind not in (Kind.APPLY, Kind.ROLL_BACK):
         raise _Misfit(f"the rollout is {rollout.state.value}")
-
-
-def _evidence(fact: Fact) -> tuple[str, ...]:
-    told = fact.body.get("evidence")
-    if isinstance(told, Mapping):
-        return tuple(f"{text}: {verdict}" for text, verdict in told.items())
-    return tuple(str(line) for line in told) if isinstance(told, list | tuple) else ()
-
-
-def _by(fact: Fact) -> str:
-    """Who: `asked_by` where the driver writes down what a person asked."""
-    return _text(fact, "asked_by") or _text(fact, "by") or fact.by
-
-
-def _text(fact: Fact, key: str) -> str:
-    value = fact.body.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _number(fact: Fact, key: str) -> int | None:
-    value = fact.body.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 _FOLDS: Mapping[Kind, Callable[[RolloutPlan, Rollout, Fact], Rollout]] = {

@@ -123,7 +123,7 @@ def unseen(evaluation: Evaluation) -> bool:
 
 def breached(rule: Rule, evaluation: Evaluation) -> bool:
     """Whether a criterion trips, or is on its way: true, but not yet for long enough."""
-    if evaluation.verdict is not Verdict.PENDING or unseen(evaluation):
+    if evaluation.verdict is not Verdict.PENDING or evaluation.value is None or unseen(evaluation):
         return evaluation.verdict is Verdict.PASS
     test = rule.condition.test
     if isinstance(test, Average):  # pending only because the phase is younger than the span

@@ -86,6 +86,9 @@ def _watched(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
         return f"FLYING BLIND: {blind(plan, rollout, judged)}; {stands}, h holds, R rolls back"
     if due_settings(plan, rollout, now) is not None:
         return "timed settings are due and are being set; h holds, R rolls back"
+    if not waiting and attempt.confirmed_at is not None and now < attempt.confirmed_at:
+        until = f"the soak goes on at {at(attempt.confirmed_at)}"
+        return f"the clock was put back to before this phase was confirmed; {until}; h and then t tries the phase again"
     if not over:
         return _soaking(plan, attempt, feeling, unproven(plan, rollout, judged))
     failing = unproven(plan, rollout, judged)

@@ -248,7 +248,7 @@ def fresh(which: int) -> Watch:
     return Watch(Run(world), world)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(PLANS) - 1), st.lists(steps, min_size=20, max_size=60))
 def test_nothing_promotes_on_missing_data_skips_a_soak_rolls_back_twice_or_gets_stuck(
     which: int, sequence: list[tuple]
@@ -258,7 +258,7 @@ def test_nothing_promotes_on_missing_data_skips_a_soak_rolls_back_twice_or_gets_
         play(watch, step)
 
 
-@settings(max_examples=50)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, len(PLANS) - 1), st.lists(steps, max_size=40))
 def test_whatever_happened_persons_who_do_their_part_bring_it_to_its_end(which: int, sequence: list[tuple]) -> None:
     watch = fresh(which)
@@ -270,14 +270,14 @@ def test_whatever_happened_persons_who_do_their_part_bring_it_to_its_end(which: 
         if run.state.over:
             break
         do_your_part(run)
-        if run.now < NOON + 30 * MINUTE:  # a clock that was put back is put right
-            run.now = NOON + 30 * MINUTE
+        # A clock that was put back comes, in time, to where it was.
+        run.now = max(NOON + 30 * MINUTE, run.now, *(fact.at for fact in run.facts))
         watch.tick(55)
         watch.tick(5)
     assert run.state.over
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.tuples(st.just("tick"), st.integers(1, 59)), st.just(("away", 4000))), max_size=25))
 def test_filled_gaps_count_as_if_they_had_been_watched(sequence: list[tuple]) -> None:
     watch = fresh(0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.core.rollouts import machine
@@ -15,10 +15,11 @@ from console.core.rollouts.facts import Fact, Kind
 from console.core.rollouts.folding import MOST_IGNORED
 from console.core.rollouts.plan import NOTHING, Promotion
 from console.core.rollouts.state import Judged, Rollout, RolloutState
-from tests.core.rollouts.worlds import HOUR, MINUTE, NOON, SECOND, Run, judged, phase, plan, settings
+from tests.core.rollouts.worlds import HOUR, MINUTE, NOON, SECOND, Run, judged, phase, plan
+from tests.core.rollouts.worlds import settings as timed
 
 TWO = plan(
-    phase("one", soak=MINUTE, checklist=("a",), sign_offs=("lead",), settings=settings((NOTHING, "FULL"))),
+    phase("one", soak=MINUTE, checklist=("a",), sign_offs=("lead",), settings=timed((NOTHING, "FULL"))),
     phase("two", soak=MINUTE, promotion=Promotion.AUTOMATIC),
 )
 
@@ -274,6 +275,7 @@ garbage = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(garbage)
 def test_the_fold_takes_whatever_facts_there_are_and_decides_something(rows: Sequence[tuple[Kind, dict, str]]) -> None:
     facts = [Fact(Kind.STARTED, 1, NOON, "ada", {"rollout": "r1"})]
@@ -301,6 +303,7 @@ def test_the_fold_takes_whatever_facts_there_are_and_decides_something(rows: Seq
         assert (attempt.confirmed_at is None) == (rollout.state is RolloutState.APPLYING)
 
 
+@settings(deadline=None)
 @given(garbage)
 def test_folding_one_fact_at_a_time_is_folding_all_of_them(rows: Sequence[tuple[Kind, dict, str]]) -> None:
     facts = [

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.core.evaluation import Evaluation, Mark, Verdict
@@ -267,6 +267,7 @@ def test_a_criterion_says_how_near_it_is(text: str, value: float, expected: floa
     assert found == (expected if expected is None else pytest.approx(expected))
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["error_rate > 5%", "error_rate < 99%", "p99 < 1ms", "memory >= 1GB", "api fails 3 times"]),
     st.floats(),
@@ -365,6 +366,7 @@ evaluations = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(max_size=5), evaluations, max_size=3), st.lists(st.text(max_size=5), max_size=2), numbers
 )
