@@ -198,8 +198,8 @@ class ScriptedWorld:
     def _probes(self, condition: Condition, began: datetime | None, now: datetime, until: datetime) -> list[datetime]:
         """The ticks in (now, until] at which to look, in order."""
         signals = [self._signals[name] for name in condition.metrics]
-        reach = self._reach(condition)
         spans = _spans(condition, [signal.step for signal in signals])
+        reach = max(spans) + 2 * max(signal.step for signal in signals)
         knots: set[datetime] = set()
         edges = {edge for signal in signals for edge in signal.edges(now - reach, until)}
         if began is not None:
