@@ -259,6 +259,7 @@ def shown_value(rule: Rule, evaluation: Evaluation) -> str:
 
 
 def _quiet(rule: Rule, evaluation: Evaluation) -> bool:
-    if evaluation.verdict is Verdict.PENDING and not unseen(evaluation):
-        return not breached(rule, evaluation)
+    """Whether a criterion was judged on samples of this phase and is not breached."""
+    if evaluation.verdict is Verdict.PENDING:
+        return not unseen(evaluation) and not breached(rule, evaluation)
     return evaluation.verdict is Verdict.FAIL

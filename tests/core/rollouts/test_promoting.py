@@ -179,9 +179,29 @@ def test_a_change_by_somebody_else_holds_until_a_person_resumes_over_it() -> Non
     assert isinstance(begun.step(), decisions.Retry)
 
 
+@pytest.mark.parametrize("text", [FAST, ERRORS])
+@pytest.mark.parametrize("verdict", [Verdict.NODATA, Verdict.ERROR, Verdict.PENDING])
+def test_what_cannot_be_judged_when_the_soak_is_over_is_not_promoted(text: str, verdict: Verdict) -> None:
+    begun = waiting(phase(soak=MINUTE, checklist=("a",), promotion=AUTOMATIC), phase("all"))
+    seen(begun, text, verdict, None if text == ERRORS else 0.1)
+    begun.person(Kind.TICKED, item=0, done=True, note="")
+    assert isinstance(begun.step(), decisions.Stay)
+    begun.ask("promote")
+    assert refused(begun).startswith("not yet: ")
+    begun.judged = None
+    assert isinstance(begun.step(), decisions.Promote)
+
+
+def test_before_anything_was_changed_nothing_can_have_drifted() -> None:
+    begun = run(phase(not_before=NOON + HOUR))
+    begun.judged = judged(begun.plan, drift=("hak-gal has 3 replicas, not 10",))
+    assert isinstance(begun.step(), decisions.Stay)
+
+
 def test_its_own_changes_are_no_drift_while_it_applies_them() -> None:
     begun = run()
     begun.step()
+    begun.write(Kind.GOOD, environment="production", record={})
     begun.judged = judged(begun.plan, drift=("hak-gal-canary has 0 replicas, not 1",))
     assert isinstance(begun.step(), decisions.Apply)
 
