@@ -218,6 +218,15 @@ class _Records:
 
 
 def _version_before(good: Mapping[str, Any]) -> str:
-    """The version that was recorded, where the record names one."""
+    """The version that served when the record was made, where the record names one."""
     traffic = good.get("traffic")
-    return str(traffic.get("version", "")) if isinstance(traffic, Mapping) else ""
+    if not isinstance(traffic, Mapping):
+        return ""
+    sides = traffic.get("sides")
+    if isinstance(sides, Mapping):
+        serving = sides.get(traffic.get("live"))
+        return str(serving.get("version", "")) if isinstance(serving, Mapping) else ""
+    for where in (traffic, *(traffic.get(name) for name in ("stable", "deployment", "rollout"))):
+        if isinstance(where, Mapping) and where.get("version"):
+            return str(where["version"])
+    return ""

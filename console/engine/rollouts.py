@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -194,13 +195,18 @@ class Rollouts:
 
     def start(self, name: str, typed: str, *, phase: str | None = None, version: str | None = None) -> str:
         """Start a plan, and make sure that a watcher runs. Raises Refused."""
+        plan = self.begin(name, typed, phase=phase, version=version)
+        return f"started {plan.title or plan.name} of {self._now().rollout.version}; {self.ensure_watcher()}"
+
+    def begin(self, name: str, typed: str, *, phase: str | None = None, version: str | None = None) -> RolloutPlan:
+        """Write down that a plan is started; whoever watches drives it. Returns the plan. Raises Refused."""
         self.confirm(typed)
         plan = self.plan(name)
         first = self._first(plan, phase)
         if self._under_way() is not None:
             raise Refused(self._bars())
         released = version or self._version(plan, first)
-        id = f"{plan.name}-{released}-{self._clock():%Y%m%d-%H%M%S}"
+        id = f"{plan.name}-{released}-{self._clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         body = {
             "plan": plan.name,
             "path": str(plan.path),
@@ -216,7 +222,7 @@ class Rollouts:
         current = self._now()
         if current.rollout.id != id:
             raise Refused(f"{current.rollout.id} was started a moment before; nothing more was started")
-        return f"started {plan.title or plan.name} of {released}; {self.ensure_watcher()}"
+        return plan
 
     def promote(self, typed: str, reason: str = "") -> str:
         """Ask for the next phase; with a reason, whatever is not met. Raises Refused."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 NEVER = 0
+ALREADY = 3
 
 
 def context() -> ForkServerContext:
@@ -22,9 +25,9 @@ def context() -> ForkServerContext:
     return made
 
 
-def watch(folder: str, kill_after: int, log: str) -> None:
+def watch(folder: str, kill_after: int, log: str, take_over: bool) -> None:
     """Run a watcher until the rollout is over; killed right after its `kill_after`-th write into the journal."""
-    from console.engine.watcher import Watcher
+    from console.engine.watcher import AlreadyWatched, Watcher
     from console.systems.loader import load_system
 
     if kill_after != NEVER:
@@ -32,6 +35,7 @@ def watch(folder: str, kill_after: int, log: str) -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     output = Path(log).open("a", buffering=1)  # noqa: SIM115
+    logging.basicConfig(stream=output, level=logging.WARNING)
     home = Path(folder)
     watcher = Watcher(
         load_system(home),
@@ -40,10 +44,14 @@ def watch(folder: str, kill_after: int, log: str) -> None:
         clock=lambda: datetime.now(UTC),
         say=lambda line: print(f"{os.getpid()} {line}", file=output),
         until_over=True,
-        take_over=False,
+        take_over=take_over,
         interval=timedelta(seconds=0.3),
     )
-    os._exit(watcher.run(stopped))
+    try:
+        os._exit(watcher.run(stopped))
+    except AlreadyWatched as error:
+        print(error, file=output)
+        os._exit(ALREADY)
 
 
 def _die_after(writes: int) -> None:
@@ -63,8 +71,35 @@ def _die_after(writes: int) -> None:
     Journal._write = counted  # type: ignore[method-assign]
 
 
-def start(folder: Path, kill_after: int = NEVER) -> BaseProcess:
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A watcher's process."""
+
+    process: BaseProcess
+
+    def ends(self, within: float) -> int | None:
+        """Its exit code when it has ended by itself in time, else None."""
+        self.process.join(within)
+        return self.process.exitcode
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def end(self) -> None:
+        """End it, also where it stands still."""
+        if self.process.is_alive():
+            self.signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.join(8)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join(5)
+
+
+def start(folder: Path, kill_after: int = NEVER, *, take_over: bool = False) -> Life:
     """A watcher on the files of `folder`."""
-    process = context().Process(target=watch, args=(str(folder), kill_after, str(folder / "watcher.log")), daemon=True)
+    arguments = (str(folder), kill_after, str(folder / "watcher.log"), take_over)
+    process = context().Process(target=watch, args=arguments, daemon=True)
     process.start()
-    return process
+    return Life(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from typing import Any
 from console.core.rollouts import machine
 from console.core.rollouts.state import Rollout
 from console.core.system import KubernetesTarget, System
+from console.engine.books import Books
 from console.engine.ledger import JournalLedger
-from console.engine.rollouts import plan_of
+from console.engine.rollouts import Rollouts, plan_of
 from console.journal.journal import Journal
 from console.systems.kubernetes_connection import DEPLOYMENTS, KubernetesApi, Resource, open_kubernetes
 from console.systems.loader import load_system
@@ -154,6 +156,25 @@ class Pair:
         self.state.mkdir(exist_ok=True)
         return Journal.open(self.state / "journal.db", clock=lambda: datetime.now(UTC))
 
+    def begin(self) -> str:
+        """Write the fact that a person starts the plan, and start no watcher; the rollout's id."""
+        self.state.mkdir(exist_ok=True)
+        books = Books(self.state, self.system, self.system.environments[0], clock=lambda: datetime.now(UTC))
+        books.open()
+        rollouts = Rollouts(
+            self.system,
+            books,
+            folder=self.state,
+            person="tester@here",
+            clock=lambda: datetime.now(UTC),
+            environ=os.environ,
+            read_only=False,
+        )
+        rollouts.begin("release", "pair")
+        rollouts.close()
+        books.close("the test began it")
+        return self.rollout().id
+
     def rollout(self) -> Rollout:
         """The newest rollout as the journal has it."""
         journal = self.journal()
@@ -180,6 +201,11 @@ class Pair:
             level = next((one["value"] for one in container.get("env", []) if one["name"] == "AUDIT_LEVEL"), "")
             found[each["metadata"]["name"]] = (container["image"], each["spec"]["replicas"], level)
         return found
+
+    def generations(self) -> dict[str, int]:
+        """How often each Deployment's spec was changed."""
+        found = self.api.list(DEPLOYMENTS, namespace=self.namespace)
+        return {each["metadata"]["name"]: each["metadata"]["generation"] for each in found}
 
     def bounds(self) -> tuple[int, int]:
         spec = self.api.get(AUTOSCALERS, "app", namespace=self.namespace)["spec"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,11 +11,8 @@ from pathlib import Path
 import pytest
 
 from console.core.rollouts.state import RolloutState
-from console.engine.books import Books
-from console.engine.rollouts import Rollouts
-from console.systems.kubernetes_connection import DEPLOYMENTS
 from tests.rollouts.lives import NEVER, start
-from tests.rollouts.pair import Pair, Server, listening, make_pair, running_server
+from tests.rollouts.pair import Pair, Server, listening, make_pair
 
 AT_ONCE = 4
 WITHIN = 60.0
@@ -34,42 +30,20 @@ class Ended:
     first_life: int | None
 
 
-def begin(pair: Pair) -> None:
-    """Write the fact that a person starts the plan."""
-    from datetime import UTC, datetime
-
-    books = Books(pair.state, pair.system, pair.system.environments[0], clock=lambda: datetime.now(UTC))
-    pair.state.mkdir(exist_ok=True)
-    books.open()
-    rollouts = Rollouts(
-        pair.system,
-        books,
-        folder=pair.state,
-        person="tester@here",
-        clock=lambda: datetime.now(UTC),
-        environ=os.environ,
-        read_only=False,
-    )
-    rollouts.ensure_watcher = lambda **_: "started by the test"  # type: ignore[method-assign,assignment]
-    rollouts.start("release", "pair")
-    rollouts.close()
-    books.close("the test began it")
-
-
 def run_through(pair: Pair, kill_after: int) -> Ended:
     """A whole rollout, by one life that dies after so many writes and another that goes on."""
-    begin(pair)
+    pair.begin()
     began = time.monotonic()
     deaths = None
     for kill in dict.fromkeys((kill_after, NEVER)):
         life = start(pair.folder, kill)
-        life.join(WITHIN)
-        if life.is_alive():
-            life.kill()
+        code = life.ends(WITHIN)
+        if code is None:
+            life.end()
             raise AssertionError(
                 f"{pair.namespace} is stuck: {pair.rollout()}\n{(pair.folder / 'watcher.log').read_text()}"
             )
-        deaths = life.exitcode if deaths is None else deaths
+        deaths = code if deaths is None else deaths
     elapsed = timedelta(seconds=time.monotonic() - began)
     rollout = pair.rollout()
     for attempt in rollout.attempts:
@@ -81,17 +55,7 @@ def run_through(pair: Pair, kill_after: int) -> Ended:
         writes = sum(event.kind.startswith("rollout.") for event in journal.events())
     finally:
         journal.close()
-    generations = {
-        each["metadata"]["name"]: each["metadata"]["generation"]
-        for each in pair.api.list(DEPLOYMENTS, namespace=pair.namespace)
-    }
-    return Ended(rollout.state, pair.live(), pair.bounds(), generations, writes, deaths)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> object:
-    with running_server(tmp_path_factory.mktemp("crash")) as found:
-        yield found
+    return Ended(rollout.state, pair.live(), pair.bounds(), pair.generations(), writes, deaths)
 
 
 @pytest.mark.timeout(280)
