@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from console.sandbox.children import Children
+from console.sandbox.client import read_speed
 from console.sandbox.faults import Fault, Faults, UnavailableFault, UnknownFault
 from console.sandbox.monitoring import (
     Server,
@@ -26,8 +27,6 @@ from console.sandbox.monitoring import (
 from console.sandbox.store import Store, start_store
 from console.sandbox.system_file import NoSystem, find_system, read_system
 from console.sandbox.world_file import FILE, BrokenWorld, WorldFile, read_world
-
-FASTEST = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,12 +127,11 @@ def _end_with_input(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -
     loop.call_soon_threadsafe(task.cancel)
 
 
-def speed(text: str) -> int:
-    """How many times faster the engine's clock runs. Raises ArgumentTypeError."""
-    digits = text.replace("_", "").replace(",", "")
-    if not digits.isdecimal() or not 1 <= int(digits) <= FASTEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {FASTEST:,}")
-    return int(digits)
+def _speed(text: str) -> int:
+    try:
+        return read_speed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -147,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folder", type=Path, help="where files are kept; a temporary folder unless given")
     parser.add_argument("--no-prometheus", dest="prometheus", action="store_false", help="do not start Prometheus")
-    parser.add_argument("--speed", type=speed, metavar="N", help="run the engine's clock N times faster, 1 to 1000000")
+    parser.add_argument("--speed", type=_speed, metavar="N", help="run the engine's clock N times faster, 1 to 1000000")
     parser.add_argument("--owned", action="store_true", help="end when standard input ends")
     return parser
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 READY_WITHIN = 30.0
+FASTEST = 1_000_000
 
 
 class SandboxError(Exception):
@@ -101,6 +102,14 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def read_speed(text: str) -> int:
+    """How many times faster than the clock rollouts run: `1440`, `1,000,000`. Raises ValueError."""
+    digits = text.replace("_", "").replace(",", "")
+    if not digits.isdecimal() or not 1 <= int(digits) <= FASTEST:
+        raise ValueError(f"{text!r} is not a whole number from 1 to {FASTEST:,}")
+    return int(digits)
 
 
 def sandbox_command(

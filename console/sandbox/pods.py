@@ -138,7 +138,8 @@ class Container:
         self._crash_after = around.chance.uniform(0.8, 2.0)
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         site = web.Application()
-        site.add_routes([web.get("/metrics", self._metrics), *(web.get(path, self._health) for path in around.health)])
+        site.add_routes([web.get(path, self._health) for path in around.health])
+        site.add_routes([web.get("/metrics", self._metrics), web.get("/{path:.+}/metrics", self._metrics)])
         site.router.add_route("*", "/{path:.*}", app.respond)
         self._runner = web.AppRunner(site, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         self._life: asyncio.Task[None] | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from redis.asyncio import Redis
 
+VERSION_HEADER = "X-Answered-As"
 _CACHE_EVERY = 2.0
 _COMPLAIN_EVERY = 1.0
 _TICK_AT_MOST = 2.0
@@ -108,10 +109,11 @@ class Sample:
         failed = self._chance.random() < self._knobs.value("errors", self._answers.get("errors", 0.0), reach)
         status = 500 if failed else 200
         self._served.request(reach, version=version, status=status, seconds=loop.time() - began)
+        headers = {VERSION_HEADER: version}
         if failed:
             self.log.say("ERROR", "request failed", path=request.path, version=version, status=status)
-            return web.json_response({"error": "internal error", "version": version}, status=status)
-        return web.json_response({"version": version, "pod": self.log.pod, "path": request.path})
+            return web.json_response({"error": "internal error"}, status=status, headers=headers)
+        return web.json_response({"version": version, "pod": self.log.pod, "path": request.path}, headers=headers)
 
     def page(self) -> str:
         """The page of `/metrics`."""

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from console.sandbox.pods import Container
+from console.sandbox.sample import VERSION_HEADER
 
 _MOST_IN_FLIGHT = 100
 _GIVEN_UP_AFTER = 12.0
@@ -64,11 +65,12 @@ class Sender:
     async def _deliver(self, pod: Container, method: str, path: str, body: Mapping[str, Any] | None) -> None:
         self.sent += 1
         assert self._http
+        version = pod.version
         try:
             async with self._http.request(method, pod.url.rstrip("/") + path, json=body) as answer:
                 await answer.read()
-                status = str(answer.status)
+                status, version = str(answer.status), answer.headers.get(VERSION_HEADER, version)
         except (aiohttp.ClientError, TimeoutError, OSError):
             status = "lost"
         self.statuses[status] += 1
-        self.by_version[pod.version, status] += 1
+        self.by_version[version, status] += 1
