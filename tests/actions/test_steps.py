@@ -35,7 +35,7 @@ def quiet(_line: str) -> None:
 
 @pytest.fixture
 def store(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(redis_server.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+    client = redis.Redis.from_url(redis_server.url, socket_timeout=0.5, retry=Retry(NoBackoff(), 0))
     yield client
     client.close()
 

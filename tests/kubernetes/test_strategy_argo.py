@@ -144,7 +144,11 @@ def test_the_next_share_follows_without_a_dip_and_the_end_puts_the_own_steps_bac
     assert argo.state() == DONE
     assert not annotation(argo.live, STEPS)
     assert argo.strategy().sides().share == 1.0
+    made = ArgoStrategy(argo.world.api, argo.world.namespace, Argo("api", "firewall"), good=argo.good)
+    assert made.sides().share == 1.0
     argo.healthy()
+    argo.back()
+    assert made.sides().share == 0.0
 
 
 def test_everything_at_once_waits_at_nothing_until_it_is_promoted(argo: Argos) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,11 +48,12 @@ class Pair:
         world.settled("api-blue")
         self.good = self.strategy().record()
 
-    def strategy(self, **spec: Any) -> BlueGreenStrategy:
+    def strategy(self, good: Json | None = None, **spec: Any) -> BlueGreenStrategy:
+        """Through the proxy where it has something to do: it takes its time."""
         fields = {"container": "firewall", **spec}
         made = BlueGreen("api", "api-blue", "api-green", **fields)
         api = self.world.proxy.api() if self.world.proxy.rules else self.world.api
-        return BlueGreenStrategy(api, self.world.namespace, made, patience=QUICK)
+        return BlueGreenStrategy(api, self.world.namespace, made, good=good, patience=QUICK)
 
     @property
     def live(self) -> str:
@@ -99,6 +101,18 @@ def test_nothing_prepares_the_other_side_and_everything_switches_to_it(pair: Pai
     sides = pair.strategy().sides()
     assert (sides.share, sides.new_version, sides.new_ready, sides.old_ready) == (1.0, NEW, 2, 2)
     assert len(pair.strategy().served_by()) == 2
+
+
+def test_the_next_release_goes_the_other_way_and_its_share_is_told_by_the_record(pair: Pair) -> None:
+    pair.apply(ask(EVERYTHING))
+    good = pair.strategy().record()
+    assert good["live"] == "green"
+    for share, told in ((NOTHING, 0.0), (EVERYTHING, 1.0)):
+        pair.apply(replace(ask(share, version="3.8"), rollout="release-2"))
+        assert pair.strategy(good).sides().share == told
+    assert pair.state() == ("blue", "3.8", 2, NEW, 2)
+    Driver().roll_back(pair.strategy(), good, replace(ask(EVERYTHING), rollout="release-2"))
+    assert pair.strategy(good).sides().share == 0.0
 
 
 @pytest.mark.parametrize("share", [NOTHING, EVERYTHING])

@@ -10,8 +10,8 @@ import pytest
 
 from console.actions.strategies import routes
 from console.actions.strategies.base import EPOCH, ROLLOUT, Asked, Fenced
-from console.actions.strategies.gateway import SIZE, GatewayStrategy, http_routes
-from console.actions.strategies.routes import Weights
+from console.actions.strategies.gateway import SIZE, GatewayStrategy
+from console.actions.strategies.routes import Weights, http_routes
 from console.actions.strategies.writing import annotation
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Gateway, Share
@@ -65,7 +65,7 @@ class Edge:
         world.settled("api")
         self.good = self.strategy().record()
 
-    def strategy(self, **spec: Any) -> GatewayStrategy:
+    def spec(self, **spec: Any) -> Gateway:
         names = {
             "route": "api",
             "stable_service": "api",
@@ -75,8 +75,12 @@ class Edge:
             "container": "firewall",
             **spec,
         }
+        return Gateway(**names)
+
+    def strategy(self, **spec: Any) -> GatewayStrategy:
+        """Through the proxy where it has something to do: it takes its time."""
         api = self.world.proxy.api() if self.world.proxy.rules else self.world.api
-        return GatewayStrategy(api, self.world.namespace, Gateway(**names), patience=QUICK)
+        return GatewayStrategy(api, self.world.namespace, self.spec(**spec), patience=QUICK)
 
     @property
     def route(self) -> Json:
@@ -153,7 +157,8 @@ def test_at_the_end_the_stable_side_runs_the_new_version_and_the_canary_is_as_bi
         0
     ]["env"]
     assert not annotation(edge.world.live("api-canary"), SIZE)
-    assert edge.strategy().sides().share == 1.0
+    made = GatewayStrategy(edge.world.api, edge.world.namespace, edge.spec(), good=edge.good)
+    assert edge.strategy().sides().share == made.sides().share == 1.0
     edge.apply(ask(EVERYTHING, AUDIT_LEVEL="INFO"))
     assert edge.weights == (100, 0)
 
@@ -261,15 +266,11 @@ def test_the_way_back_is_verified_from_every_point(edge: Edge, share: Share | No
     assert not edge.strategy().foresee_rollback(edge.good).does
 
 
-@pytest.mark.parametrize("number", [2, 3, 4, 5])
+@pytest.mark.parametrize("number", [2, 3])
 def test_the_way_back_from_the_middle_of_the_end(edge: Edge, number: int) -> None:
     edge.apply(ask(FIVE))
-    try:
+    with pytest.raises(Killed):
         edge.apply(ask(EVERYTHING), dies_before=number)
-    except Killed:
-        pass
-    else:
-        assert number == 5
     edge.back()
     assert edge.state() == START
 

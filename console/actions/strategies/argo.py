@@ -25,6 +25,8 @@ from console.actions.strategies.argo_view import (
     View,
     canary_of,
     hash_of,
+    is_taken_up,
+    is_whole,
     own_steps_of,
     rollouts,
     stepped,
@@ -32,7 +34,7 @@ from console.actions.strategies.argo_view import (
     template_in,
     view_of,
 )
-from console.actions.strategies.argo_waiting import follow, patch_status
+from console.actions.strategies.argo_waiting import abort, follow, patch_status, promote_fully
 from console.actions.strategies.base import ROLLOUT, VERSION, Applied, Asked, Foreseen, Say, Sides
 from console.actions.strategies.recorded import (
     find,
@@ -66,12 +68,23 @@ Json = dict[str, Any]
 
 
 class ArgoStrategy:
-    """Drives one Rollout with the canary strategy and a template of its own."""
+    """Drives one Rollout with the canary strategy and a template of its own. good: what was recorded, by which `sides`
+    tells the new version from the old one.
+    """
 
-    def __init__(self, api: KubernetesApi, namespace: str, spec: Argo, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        spec: Argo,
+        *,
+        good: Mapping[str, Any] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._api = api
         self._namespace = namespace
         self._spec = spec
+        self._good = good
         self._patience = patience
         self._version = ""
 
@@ -130,14 +143,14 @@ class ArgoStrategy:
         )
 
     def sides(self) -> Sides:
-        """Who serves: the newest and the stable version, by ready pods or by the traffic router's weights."""
+        """Who serves: the newest and the stable version, by pods or by the traffic router's weights."""
         view = self._view()
         container = self._spec.container
         version = self._version or annotation(view.rollout, VERSION)
         now = version_in(view.rollout, container)
         stable = version_in(view.stable, container) if view.stable is not None else now
-        if view.settled and now != version:
-            # Only the version before is there.
+        is_old = now != version if self._good is None else view.status.get("stableRS") == self._good["stableRS"]
+        if view.settled and is_old:
             return Sides(0.0, version, 0, 0, now, view.ready_of(view.new), view.wanted, view.line(self._spec))
         old = None if view.settled else view.stable
         return Sides(
@@ -183,7 +196,7 @@ class ArgoStrategy:
         if refused := self._neither(view):
             raise ActionFailed(refused)
         if retemplated(view.rollout, template) and not view.settled:
-            patch_status(writer, spec.rollout, _abort, "abort")
+            patch_status(writer, spec.rollout, abort, "abort")
 
         def change(live: Json) -> Operations:
             status, changed = live.get("status") or {}, bool(retemplated(live, template))
@@ -203,9 +216,9 @@ class ArgoStrategy:
             return [*annotated(live, {STEPS: ""}), *stepped(live, good["steps"])]
 
         written = writer.write(rollouts(), spec.rollout, change, f"back to {good['version']}")
-        follow(writer, spec, written, _is_whole)
+        follow(writer, spec, written, is_whole)
         written = writer.write(rollouts(), spec.rollout, own_steps, "its own canary steps")
-        view = follow(writer, spec, written, _is_whole)
+        view = follow(writer, spec, written, is_whole)
         ready = view.ready_of(view.new)
         return f"{good['version']} serves everything: {ready} of {view.wanted} pods ready"
 
@@ -220,10 +233,10 @@ class ArgoStrategy:
             return self._changed(live, asked, steps) or None
 
         written = writer.write(rollouts(), spec.rollout, change, f"{asked.version}, to be promoted")
-        view = follow(writer, spec, written, _is_taken_up)
+        view = follow(writer, spec, written, is_taken_up)
         if not view.settled:
-            patch_status(writer, spec.rollout, _promote_fully, "promote fully")
-        follow(writer, spec, written, _is_whole)
+            patch_status(writer, spec.rollout, promote_fully, "promote fully")
+        follow(writer, spec, written, is_whole)
 
         def own_steps(live: Json) -> Operations | None:
             if not annotation(live, STEPS):
@@ -231,7 +244,7 @@ class ArgoStrategy:
             return [*annotated(live, {STEPS: ""}), *stepped(live, own_steps_of(live))]
 
         written = writer.write(rollouts(), spec.rollout, own_steps, "its own canary steps")
-        view = follow(writer, spec, written, _is_whole)
+        view = follow(writer, spec, written, is_whole)
         ready = view.ready_of(view.new)
         return Applied(1.0, f"{asked.version} serves everything: {ready} of {view.wanted} pods ready", writer.writes)
 
@@ -370,26 +383,3 @@ class ArgoStrategy:
 
 def _steps(weight: int) -> list[Json]:
     return [{"setWeight": weight}, {"pause": {}}]
-
-
-def _is_taken_up(view: View) -> bool:
-    """Whether the controller has made the newest template its current version."""
-    return view.new is not None
-
-
-def _is_whole(view: View) -> bool:
-    """Whether the newest version is stable, every wanted pod of it is ready, and no other runs."""
-    ready = view.ready_of(view.new)
-    return view.phase == "Healthy" and view.settled and ready == sum(view.ready.values()) == view.wanted
-
-
-def _promote_fully(status: Json) -> Json | None:
-    if status.get("promoteFull") or status.get("stableRS") == status.get("currentPodHash"):
-        return None
-    return {"promoteFull": True}
-
-
-def _abort(status: Json) -> Json | None:
-    if status.get("abort") or status.get("stableRS") == status.get("currentPodHash"):
-        return None
-    return {"abort": True}

@@ -45,13 +45,14 @@ def rollouts() -> Resource:
 @dataclass(frozen=True, slots=True)
 class View:
     """A Rollout at one moment. new, stable: the ReplicaSets of the newest and of the stable version, None where there
-    is none (yet); they are the same when nothing is under way. ready: ready pods by ReplicaSet's uid. troubles:
+    is none (yet); they are the same when nothing is under way. living, ready: pods by ReplicaSet's uid. troubles:
     sentences of what keeps pods of the newest version from being ready.
     """
 
     rollout: Json
     new: Json | None
     stable: Json | None
+    living: Mapping[str, int]
     ready: Mapping[str, int]
     troubles: tuple[str, ...]
 
@@ -98,14 +99,17 @@ class View:
 
     @property
     def share(self) -> float:
-        """The newest version's: by the weights of the traffic router where there is one, else by ready pods."""
+        """The newest version's: by the weights of the traffic router where there is one, else by the pods there are:
+        one that is not ready for a moment does not change it.
+        """
         if self.settled:
             return 1.0
         weights = (self.status.get("canary") or {}).get("weights") or {}
         if canary_of(self.rollout).get("trafficRouting"):
             return float((weights.get("canary") or {}).get("weight") or 0) / 100
-        total = sum(self.ready.values())
-        return self.ready_of(self.new) / total if total else 0.0
+        total = sum(self.living.values())
+        newest = self.living.get(str(self.new["metadata"]["uid"]), 0) if self.new is not None else 0
+        return newest / total if total else 0.0
 
     @property
     def moves(self) -> tuple[Any, ...]:
@@ -128,16 +132,18 @@ def view_of(rollout: Json, replica_sets: Sequence[Json], pods: Sequence[Json]) -
     own = {hash_of(each): each for each in replica_sets if owner(each, "Rollout") == uid}
     new, stable = own.get(str(status.get("currentPodHash") or "")), own.get(str(status.get("stableRS") or ""))
     ready = {str(each["metadata"]["uid"]): 0 for each in own.values()}
+    living = dict(ready)
     troubles: dict[str, str] = {}
     for pod in pods:
         parent = owner(pod, "ReplicaSet")
         if parent not in ready or pod["metadata"].get("deletionTimestamp"):
             continue
+        living[parent] += (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
         if condition(pod, "Ready").get("status") == "True":
             ready[parent] += 1
         elif new is not None and parent == new["metadata"]["uid"] and (reason := pod_reason(pod)):
             troubles.setdefault(reason, f"pod {pod['metadata']['name']}: {pod_trouble(pod)}")
-    return View(rollout, new, stable, ready, tuple(troubles.values()))
+    return View(rollout, new, stable, living, ready, tuple(troubles.values()))
 
 
 def hash_of(replica_set: Mapping[str, Any]) -> str:
@@ -179,3 +185,14 @@ def stepped(rollout: Mapping[str, Any], steps: Sequence[Json]) -> list[Json]:
     if not steps:
         return [{"op": "remove", "path": path}]
     return [{"op": "add", "path": path, "value": list(steps)}]
+
+
+def is_taken_up(view: View) -> bool:
+    """Whether the controller has made the newest template its current version."""
+    return view.new is not None
+
+
+def is_whole(view: View) -> bool:
+    """Whether the newest version is stable, every wanted pod of it is ready, and no other runs."""
+    ready = view.ready_of(view.new)
+    return view.phase == "Healthy" and view.settled and ready == sum(view.ready.values()) == view.wanted

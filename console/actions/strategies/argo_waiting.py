@@ -135,3 +135,17 @@ def patch_status(writer: Writer, name: str, change: Callable[[Json], Json | None
             writer.writes += 1
             writer.say(line)
             return
+
+
+def promote_fully(status: Json) -> Json | None:
+    """What `promote --full` writes; None where it is written, or nothing is to be promoted."""
+    if status.get("promoteFull") or status.get("stableRS") == status.get("currentPodHash"):
+        return None
+    return {"promoteFull": True}
+
+
+def abort(status: Json) -> Json | None:
+    """What `abort` writes; None where it is written, or nothing is under way."""
+    if status.get("abort") or status.get("stableRS") == status.get("currentPodHash"):
+        return None
+    return {"abort": True}

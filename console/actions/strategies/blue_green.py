@@ -67,15 +67,22 @@ class _Scene:
 
 class BlueGreenStrategy:
     """Switches a Service between two Deployments. A share of 0 % prepares the side that is not live, 100 % switches;
-    anything between is refused.
+    anything between is refused. good: what was recorded, by which `sides` tells the new side from the old one.
     """
 
     def __init__(
-        self, api: KubernetesApi, namespace: str, spec: BlueGreen, *, patience: Patience | None = None
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        spec: BlueGreen,
+        *,
+        good: Mapping[str, Any] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._api = api
         self._namespace = namespace
         self._spec = spec
+        self._good = good
         self._patience = patience
         self._version = ""
 
@@ -136,10 +143,13 @@ class BlueGreenStrategy:
         return Applied(1.0, f"{value} serves everything: {count} of {size} pods run {asked.version}", writer.writes)
 
     def sides(self) -> Sides:
-        """Who serves. The new side is the one that runs the version last asked for, else last written."""
+        """Who serves. Without a record the new side is the one that runs the version asked for or written last."""
         scene = self._scene()
-        version = self._version or annotation(scene.waiting, VERSION) or annotation(scene.serving, VERSION)
-        live_is_new = bool(version) and version_in(scene.serving, self._spec.container) == version
+        if self._good is not None:
+            live_is_new = scene.live != self._good["live"]
+        else:
+            version = self._version or annotation(scene.waiting, VERSION) or annotation(scene.serving, VERSION)
+            live_is_new = bool(version) and version_in(scene.serving, self._spec.container) == version
         new, old = (scene.serving, scene.waiting) if live_is_new else (scene.waiting, scene.serving)
         (new_ready, new_wanted), (old_ready, old_wanted) = self._count(new), self._count(old)
         serving = version_in(scene.serving, self._spec.container)

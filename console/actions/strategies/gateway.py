@@ -13,7 +13,6 @@ available, and a second pass over the canary would take twice as long.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ from console.actions.strategies.recorded import (
     version_in,
 )
 from console.actions.strategies.restoring import resized, restore
-from console.actions.strategies.routes import Weights
+from console.actions.strategies.routes import Weights, http_routes, wait_until_accepted
 from console.actions.strategies.settings import (
     SETTINGS,
     annotated,
@@ -43,9 +42,8 @@ from console.actions.strategies.settings import (
     settings_text,
 )
 from console.actions.strategies.writing import Operations, Patience, Writer, annotation
-from console.core.operations import ActionFailed, Refused, Unverified
+from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Gateway
-from console.core.units import show_span
 
 if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi, Resource
@@ -54,13 +52,6 @@ Json = dict[str, Any]
 
 SIZE = "hakgal-console/size"
 """Annotation of the canary Deployment: how many pods it had before this rollout."""
-
-
-def http_routes() -> Resource:
-    """HTTPRoutes."""
-    from console.systems.kubernetes_connection import Resource
-
-    return Resource("apis/gateway.networking.k8s.io/v1", "httproutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +75,23 @@ class _Scene:
 
 
 class GatewayStrategy:
-    """Moves weights of an HTTPRoute, in whole percent."""
+    """Moves weights of an HTTPRoute, in whole percent. good: what was recorded, by which `sides` tells the new version
+    from the old one.
+    """
 
-    def __init__(self, api: KubernetesApi, namespace: str, spec: Gateway, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        spec: Gateway,
+        *,
+        good: Mapping[str, Any] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._api = api
         self._namespace = namespace
         self._spec = spec
+        self._good = good
         self._patience = patience
         self._version = ""
 
@@ -169,21 +171,18 @@ class GatewayStrategy:
         """Who serves: the new version's share by the weights and by what each Deployment runs."""
         scene = self._scene()
         container = self._spec.container
-        old_name, new_name = version_in(scene.stable, container), version_in(scene.canary, container)
-        version = self._version or annotation(scene.canary, VERSION) or new_name
-        share = sum(part for part, name in ((scene.share, new_name), (1 - scene.share, old_name)) if name == version)
-        stable, canary = self._count(scene.stable), self._count(scene.canary)
-        new, old = (stable, canary) if old_name == version != new_name else (canary, stable)
-        new_name, old_name = (old_name, new_name) if new is stable else (new_name, old_name)
-        return Sides(
-            share,
-            new_name,
-            *new,
-            old_name,
-            *old,
-            f"HTTPRoute {self._spec.route} gives {self._spec.stable_service}:{self._spec.canary_service} "
-            f"{routes.shown(scene.weights)}; {version} serves {share * 100:.0f} %",
-        )
+        versions = version_in(scene.stable, container), version_in(scene.canary, container)
+        if self._good is not None:
+            is_new = [version != self._good["stable"]["version"] for version in versions]
+        else:
+            version = self._version or annotation(scene.canary, VERSION) or versions[1]
+            is_new = [each == version for each in versions]
+        share = sum(part for part, new in zip((1 - scene.share, scene.share), is_new, strict=True) if new)
+        sides = [(versions[0], *self._count(scene.stable)), (versions[1], *self._count(scene.canary))]
+        new, old = (sides[0], sides[1]) if is_new == [True, False] else (sides[1], sides[0])
+        services = f"{self._spec.stable_service}:{self._spec.canary_service}"
+        says = f"HTTPRoute {self._spec.route} gives {services} {routes.shown(scene.weights)}"
+        return Sides(share, *new, *old, f"{says}; {new[0]} serves {share * 100:.0f} %")
 
     def foresee_rollback(self, good: Mapping[str, Any]) -> Foreseen:
         """The writes of `roll_back`; refused where neither side has a ready pod and the stable one is as recorded."""
@@ -327,22 +326,7 @@ class GatewayStrategy:
         writer.write(
             http_routes(), spec.route, change, f"weights {routes.shown(live.weights)} → {routes.shown(wanted)}"
         )
-        self._wait_until_accepted(writer)
-
-    def _wait_until_accepted(self, writer: Writer) -> None:
-        began = time.monotonic()
-        while True:
-            live = writer.read(http_routes(), self._spec.route)
-            why = "it was deleted" if live is None else routes.unaccepted(live)
-            if not why:
-                return
-            if time.monotonic() - began > writer.patience.trouble.total_seconds():
-                raise ActionFailed(
-                    f"HTTPRoute {self._spec.route} in {self._namespace} has its weights, but {why} after "
-                    f"{show_span(writer.patience.trouble)}: look at its status and its gateway, then resume (h)"
-                )
-            if writer.stopped.wait(writer.patience.every.total_seconds()):
-                raise Unverified(f"waiting for the gateway of {self._spec.route} was stopped: {why}")
+        wait_until_accepted(writer, spec.route)
 
     def _scene(self) -> _Scene:
         spec = self._spec

@@ -52,12 +52,12 @@ def strategy_of(
         case BlueGreen():
             from console.actions.strategies.blue_green import BlueGreenStrategy
 
-            return BlueGreenStrategy(api, namespace, spec)
+            return BlueGreenStrategy(api, namespace, spec, good=good)
         case Gateway():
             from console.actions.strategies.gateway import GatewayStrategy
 
-            return GatewayStrategy(api, namespace, spec)
+            return GatewayStrategy(api, namespace, spec, good=good)
         case Argo():
             from console.actions.strategies.argo import ArgoStrategy
 
-            return ArgoStrategy(api, namespace, spec)
+            return ArgoStrategy(api, namespace, spec, good=good)

@@ -1,17 +1,30 @@
-"""Weights of an HTTPRoute between two Services: read, compared, and written as operations of a JSON patch; pure.
+"""Weights of an HTTPRoute between two Services: read, compared, as operations of a JSON patch, and in force.
 
 Source: HTTPRoute of gateway.networking.k8s.io/v1: a backend without a weight has 1, and weights count in proportion.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from console.core.operations import Refused
+from console.actions.strategies.writing import Writer
+from console.core.operations import ActionFailed, Refused, Unverified
+from console.core.units import show_span
+
+if TYPE_CHECKING:
+    from console.systems.kubernetes_connection import Resource
 
 Json = dict[str, Any]
+
+
+def http_routes() -> Resource:
+    """HTTPRoutes."""
+    from console.systems.kubernetes_connection import Resource
+
+    return Resource("apis/gateway.networking.k8s.io/v1", "httproutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,25 @@ def unaccepted(route: Mapping[str, Any]) -> str:
         if int(accepted.get("observedGeneration") or generation) < generation:
             return f"gateway {name} has not seen its newest weights"
     return ""
+
+
+def wait_until_accepted(writer: Writer, name: str) -> None:
+    """Wait until every gateway has accepted the route as it is now. Raises ActionFailed after `patience.trouble`,
+    Unverified when told to stop.
+    """
+    began = time.monotonic()
+    while True:
+        live = writer.read(http_routes(), name)
+        why = "it was deleted" if live is None else unaccepted(live)
+        if not why:
+            return
+        if time.monotonic() - began > writer.patience.trouble.total_seconds():
+            raise ActionFailed(
+                f"HTTPRoute {name} in {writer.namespace} has its weights, but {why} after "
+                f"{show_span(writer.patience.trouble)}: look at its status and its gateway, then resume (h)"
+            )
+        if writer.stopped.wait(writer.patience.every.total_seconds()):
+            raise Unverified(f"waiting for the gateway of {name} was stopped: {why}")
 
 
 def shown(weights: Iterable[Weights]) -> str:
