@@ -17,8 +17,8 @@ from screens.base import Console
 from screens.rollout_page import Entry, page, phase_heading, phase_row
 from screens.room import Room
 from widgets.listing import Lines, Listing
-from widgets.phases import driver_words, rollout_time, soak_row
-from widgets.progress import WIDE, state_rows
+from widgets.phases import rollout_time, soak_row
+from widgets.progress import state_rows
 from widgets.rows import EMPTY, row
 from widgets.vocabulary import Ink
 from widgets.words import clean
@@ -113,10 +113,7 @@ class RolloutRoom(Room):
         if view is None or not width:
             return
         at = rollout_time(picture, now)
-        state = state_rows(view, now, width, 3)
-        if width < WIDE and not view.driver.alive:
-            state.append(row(" ", *driver_words(view.driver, now)))
-        self.state.set([*state, soak_row(view, at, width, self.look.glyphs)])
+        self.state.set([*state_rows(view, now, width, 3), soak_row(view, at, width, self.look.glyphs)])
         if self._here != view.phase:
             if self._here is None or self.chosen == self._here:
                 self.phases.cursor = view.phase

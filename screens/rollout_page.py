@@ -11,7 +11,15 @@ from console.core.rollouts.view import AttemptView, ItemView, PhaseView, Rollout
 from screens.folding import folded_prose
 from widgets.phases import driver_words, look_words, phase_mark
 from widgets.rows import EMPTY, Row, cell, row
-from widgets.rules import criterion_row, explained, gate_row, worst_criteria, worst_gates
+from widgets.rules import (
+    criterion_columns,
+    criterion_row,
+    explained,
+    gate_columns,
+    gate_row,
+    worst_criteria,
+    worst_gates,
+)
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, hours, moment
 
@@ -188,14 +196,16 @@ def present(view: RolloutView, at: datetime, width: int, glyphs: Glyphs) -> list
         entries.append(Entry(row("   ", *look)))
     stretched = min(width - 2, WIDEST)
     entries += heading("Gates", "all must pass" if view.gates else "none guards this phase")
+    columns = gate_columns(view.gates, stretched)
     for gate in worst_gates(view.gates):
-        entries.append(Entry(gate_row(gate, stretched, glyphs)))
+        entries.append(Entry(gate_row(gate, columns, glyphs)))
         entries += [Entry(each) for each in explained(gate.verdict, gate.detail)]
         if squeezed(gate.text) != squeezed(gate.title + gate.need):
             entries += prose(gate.text, width, Ink.DIM, "     ")
     entries += heading("Rolls back by itself when", "" if view.criteria else "nothing does")
+    trips = criterion_columns(view.criteria, stretched)
     for criterion in worst_criteria(view.criteria):
-        entries.append(Entry(criterion_row(criterion, stretched, glyphs)))
+        entries.append(Entry(criterion_row(criterion, trips, glyphs)))
         entries += [Entry(each) for each in explained(criterion.verdict, criterion.detail)]
         if criterion.title not in (criterion.text, ""):
             entries += prose(f"{criterion.title}: {criterion.text}", width, Ink.DIM, "     ")

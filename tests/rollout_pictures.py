@@ -222,8 +222,7 @@ def blind() -> Picture:
         replace(
             VIEW,
             blind=True,
-            why="error rate and 2 more cannot be judged: the soak stands, nothing is promoted or rolled back on them; "
-            "mend the source, or R rolls back",
+            why=f"FLYING BLIND: error rate: {away} and 2 more; the soak stands, h holds, R rolls back",
             soak=replace(SOAK, blind=True),
             gates=gates,
             criteria=criteria,
@@ -242,7 +241,7 @@ def breaching() -> Picture:
     return with_rollout(
         replace(
             VIEW,
-            why="error rate 7.2 % is not < 0.1 %: the soak stands; it rolls back in 1m20s unless it ends; R does now",
+            why="the soak stands: error rate fails at 7.2 % (must be < 0.1 %); h holds, R rolls back",
             soak=replace(SOAK, bad=timedelta(minutes=4)),
             gates=gates,
             criteria=criteria,
@@ -258,7 +257,7 @@ def waiting() -> Picture:
         replace(
             VIEW,
             state=RolloutState.WAITING,
-            why="the soak is over; 1 item to tick, deployment lead to sign: Enter, then space and g",
+            why="waits for go of deployment lead and 1 checklist item; Enter opens them",
             soak=done,
             can=can(promote="1 item is not ticked and deployment lead has not signed"),
         )
@@ -271,7 +270,7 @@ def ready() -> Picture:
     assert view is not None
     ticked = tuple(replace(item, done=True, by="ines@bastion", at=before(minutes=5), note="told") for item in CHECKLIST)
     signed = tuple(replace(sign, decision="go", by="ines@bastion", at=before(minutes=3), note="go") for sign in SIGNS)
-    why = "everything is met; p promotes to production 5%"
+    why = "everything is met; p promotes (production 5% is next), h holds, R rolls back"
     return with_rollout(replace(view, why=why, checklist=ticked, sign_offs=signed, can=can(promote="")))
 
 
@@ -281,7 +280,8 @@ def held() -> Picture:
         replace(
             VIEW,
             state=RolloutState.HELD,
-            why='held 22m by ines@bastion: "customer call at 9"; criteria stay armed; h resumes, R rolls back',
+            why="held by ines@bastion since 2026-03-14 20:42Z: customer call at 9; h resumes (soaking), "
+            "t tries the phase again, R rolls back, A aborts",
             can=can(
                 hold="it is held already", resume="", promote="it is held; h resumes", override="it is held", retry=""
             ),
@@ -301,7 +301,7 @@ def rolling_back() -> Picture:
             VIEW,
             state=RolloutState.ROLLING_BACK,
             phases=marked("failed"),
-            why="error_rate > 5% for 5m tripped at 21:03:41Z; returning to v2.3.2: 9 of 10 pods are ready",
+            why="rolling back: error rate trips at 7.2 %; next the traffic is put back and verified; no key is needed",
             criteria=criteria,
             can=can(promote=no, override=no, hold=no, abort=no, rollout_rollback=no, tick=no, sign=no),
             soak=None,
@@ -317,7 +317,8 @@ def rolled_back() -> Picture:
             VIEW,
             state=RolloutState.ROLLED_BACK,
             phases=marked("failed"),
-            why="v2.3.2 serves everything since 21:04:02Z; error_rate > 5% for 5m tripped; t tries again, A ends it",
+            why="rolled back: error rate trips at 7.2 %; v2.3.2 serves everything: 10 of 10 pods ready; t tries again "
+            "from production-canary or before, A aborts",
             applied=0.0,
             measured=0.0,
             soak=None,
@@ -334,7 +335,7 @@ def marked(mark: str) -> tuple[PhaseView, ...]:
 def undriven() -> Picture:
     """Nobody drives."""
     gone = DriverView("", 3, before(minutes=14), False)
-    why = "nobody drives: the soak stands and no criterion is acted on; w starts a watcher"
+    why = "nobody watches it, w starts a watcher; every gate passes; 30h48m to go, then p promotes"
     return with_rollout(replace(VIEW, driver=gone, why=why))
 
 
@@ -346,7 +347,8 @@ def planned() -> Picture:
             state=RolloutState.PLANNED,
             phase=4,
             phases=(*PHASES[:3], replace(PHASES[3], mark="done"), replace(PHASES[4], mark="here"), *PHASES[5:]),
-            why="production 5% begins on 21 Mar 04:12Z, 7 days after the phase before was confirmed",
+            why="production 5% begins at 2026-03-16 04:16Z, 7 days after the one before; h holds, R rolls back"
+            ", A aborts",
             soak=None,
             asked="5%",
             gates=(),

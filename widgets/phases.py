@@ -28,6 +28,7 @@ STATE_INK = {
     RolloutState.ABORTED: Ink.BAD,
 }
 _SOAK = " soak  "
+TERSE = 8
 LONGEST, SHORTEST = 28, 6
 """Cells of the soak's bar."""
 FAR = 0.5
@@ -75,7 +76,8 @@ def _line(view: RolloutView, levels: list[int], glyphs: Glyphs) -> Row:
             spans = (*spans, ("" if bare else f" {glyphs.across} ", Ink.FRAME))
         label = "" if levels[place] == 0 else phase.title or phase.name
         if levels[place] == 1:
-            label = phase.share.split(" or ")[0] or label[:3]
+            short = min(phase.name, label, key=len)
+            label = phase.share.split(" or ")[0] or (short if len(short) <= TERSE else "")
         inks = {"here": Ink.STRONG, "failed": Ink.BAD, "done": Ink.TEXT}
         spans = (*spans, (mark, ink), (f" {clean(label)}" if label else "", inks.get(phase.mark, Ink.DIM)))
     return row(*spans)
@@ -183,17 +185,26 @@ def look_words(view: RolloutView, now: datetime) -> Row:
     return row((f"look overdue {hours(now - view.look_due)}: o, then k", Ink.WARN))
 
 
-def asks_words(view: RolloutView) -> Row:
-    """What is asked of people: `checklist 2 of 3  deployment lead —  on-call engineer go`; nothing where nothing is."""
+def asks_words(view: RolloutView, room: int) -> Row:
+    """What is asked of people: `checklist 2 of 3 · deployment lead: not signed · on-call engineer: go`; roles are
+    counted where they do not fit; nothing where nothing is asked.
+    """
     parts: list[tuple[str, Ink]] = []
     if view.checklist:
         done = sum(item.done for item in view.checklist)
         whole = done == len(view.checklist)
         parts.append((f"checklist {done} of {len(view.checklist)}", Ink.OK if whole else Ink.WARN))
+    signs = []
     for sign in view.sign_offs:
         ink = {"go": Ink.OK, "no-go": Ink.BAD}.get(sign.decision, Ink.WARN)
-        parts.append((f"{clean(sign.role)}: {sign.decision or 'not signed'}", ink))
+        signs.append((f"{clean(sign.role)}: {sign.decision or 'not signed'}", ink))
+    if sum(len(text) + 3 for text, _ in (*parts, *signs)) - 3 > room:
+        signs = []
+        for word, ink in (("no-go", Ink.BAD), ("go", Ink.OK), ("", Ink.WARN)):
+            count = sum(sign.decision == word for sign in view.sign_offs)
+            if count:
+                signs.append((f"{count} of {len(view.sign_offs)} {word or 'not signed'}", ink))
     spans: Row = EMPTY
-    for place, part in enumerate(parts):
+    for place, part in enumerate((*parts, *signs)):
         spans = (*spans, *(((" · ", Ink.DIM),) if place else EMPTY), part)
     return spans

@@ -17,8 +17,20 @@ from widgets.phases import (
     soak_row,
     state_words,
 )
-from widgets.rows import EMPTY, Row, cell, ends, row, width_of
-from widgets.rules import criterion_row, criterion_rows, gate_row, gate_rows, two_columns, worst_criteria, worst_gates
+from widgets.rows import EMPTY, Row, ends, row, width_of
+from widgets.rules import (
+    criterion_columns,
+    criterion_heading,
+    criterion_row,
+    criterion_rows,
+    gate_columns,
+    gate_heading,
+    gate_row,
+    gate_rows,
+    two_columns,
+    worst_criteria,
+    worst_gates,
+)
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, steps
 
@@ -45,7 +57,7 @@ def state_rows(view: RolloutView, now: datetime, width: int, most: int) -> list[
     """
     head = row(" ", *state_words(view), "  ")
     driver = (*driver_words(view.driver, now), (" ", Ink.TEXT)) if width >= WIDE else EMPTY
-    first, rest = folded(clean(view.why), max(width - width_of(head) - width_of(driver) - 2, 20))
+    first, rest = folded(unsaid(view, driven=bool(driver)), max(width - width_of(head) - width_of(driver) - 2, 20))
     told = row(*head, (first, Ink.STRONG))
     rows = [ends(told, driver, width) if driver else told]
     indent = " " * min(width_of(head), INDENT)
@@ -53,6 +65,16 @@ def state_rows(view: RolloutView, now: datetime, width: int, most: int) -> list[
     if len(parts) > most - 1:
         parts = [*parts[: most - 2], " ".join(parts[most - 2 :])]
     return [*rows, *(row(indent, (part, Ink.STRONG)) for part in parts)]
+
+
+def unsaid(view: RolloutView, *, driven: bool) -> str:
+    """The one line without what the words beside it say already. driven: they say who drives, too."""
+    text = clean(view.why)
+    if driven:
+        text = text.removeprefix("nobody watches it, w starts a watcher; ")
+    if view.blind:
+        text = text.replace("FLYING BLIND: ", "", 1)
+    return text.removeprefix(f"{view.state.value}: ").removeprefix(f"{view.state.value} ")
 
 
 def folded(text: str, width: int) -> tuple[str, str]:
@@ -64,22 +86,8 @@ def folded(text: str, width: int) -> tuple[str, str]:
 def headings(view: RolloutView, width: int, glyphs: Glyphs) -> Row:
     """The heads of the two columns."""
     half = width // 2
-    strip = min(max(half - 1 - 48, 0), 30)
-    name = max(half - 1 - 2 - 11 - 12 - strip - 2, 10)
-    left = row(
-        "   ",
-        cell("gate", name, Ink.DIM),
-        (f"{'now':>9}", Ink.DIM),
-        ("  ", Ink.DIM),
-        cell("need", 12, Ink.DIM),
-        ("lately", Ink.DIM),
-    )
-    other = width - half
-    words = "rolls back when"
-    right_side = row(
-        "   ", cell(words, max(other - 3 - 10 - 8 - 10, 10), Ink.DIM), (f"{'now':>9}", Ink.DIM), ("  near", Ink.DIM)
-    )
-    return two_columns([left], [(*right_side, (f"{'for':>12}", Ink.DIM))], half, glyphs)[0]
+    left = gate_heading(gate_columns(view.gates, half - 1))
+    return two_columns([left], [criterion_heading(criterion_columns(view.criteria, width - half - 1))], half, glyphs)[0]
 
 
 def rule_rows(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
@@ -87,7 +95,7 @@ def rule_rows(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[
     if most < 1:
         return []
     if width < WIDE:
-        return narrow_rules(view, width, most, glyphs)
+        return narrow_rules(view, width - 1, most, glyphs)
     half = width // 2
     left = gate_rows(view.gates, half - 1, most, glyphs) or [row(("   no gate guards this phase", Ink.DIM))]
     other = criterion_rows(view.criteria, width - half - 1, most, glyphs)
@@ -106,11 +114,13 @@ def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> li
         ]
     loud = [each for each in criteria if each.verdict is not Verdict.FAIL][: max(most - 1, 1)]
     calm = criteria[len(loud) :]
-    rows = [criterion_row(each, width, glyphs, LEAD) for each in loud]
+    trips = criterion_columns(criteria, width)
+    rows = [criterion_row(each, trips, glyphs, LEAD) for each in loud]
     room = most - len(rows)
     nearest = 0 if loud or room < NEAREST else 1
-    rows += [gate_row(gate, width, glyphs) for gate in gates[: room - nearest]]
-    return rows + [criterion_row(each, width, glyphs, LEAD) for each in calm[: most - len(rows)]]
+    columns = gate_columns(gates, width)
+    rows += [gate_row(gate, columns, glyphs) for gate in gates[: room - nearest]]
+    return rows + [criterion_row(each, trips, glyphs, LEAD) for each in calm[: most - len(rows)]]
 
 
 def progress_rows(
@@ -123,7 +133,7 @@ def progress_rows(
     rows.append(soak_row(view, at, width, glyphs))
     if picture.rollout_error:
         rows.append(row((f" {glyphs.failed} could not read: ", Ink.BAD), clean(picture.rollout_error)))
-    asks = asks_words(view)
+    asks = asks_words(view, width - 8)
     if asks and (roomy or view.state is RolloutState.WAITING):
         rows.append(row((" asks  ", Ink.DIM), *asks))
     if roomy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.core.evaluation import Mark, Verdict
@@ -19,6 +20,11 @@ TRIPS = (Verdict.PASS, Verdict.PENDING)
 _GATE_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.NODATA, Verdict.PENDING, Verdict.PASS)
 _CRITERION_ORDER = (Verdict.PASS, Verdict.PENDING, Verdict.ERROR, Verdict.NODATA, Verdict.FAIL)
 NEAR = 0.8
+"""From here on a criterion is called near."""
+NEAR_BAR, NEAR_FROM = 6, 48
+HELD_FOR = 10
+LONGEST_NEED = 20
+LONGEST_STRIP, SHORTEST_STRIP = 30, 5
 
 
 def worst_gates(gates: Sequence[GateView]) -> list[GateView]:
@@ -72,19 +78,77 @@ def value_ink(verdict: Verdict, good: Verdict) -> Ink:
     return Ink.STRONG if verdict is good else Ink.UNKNOWN if verdict in BLIND else Ink.BAD
 
 
-def gate_row(gate: GateView, width: int, glyphs: Glyphs) -> Row:
+@dataclass(frozen=True, slots=True)
+class GateColumns:
+    """Widths of the columns of gates that stand below each other. The threshold is never cut before the strip is."""
+
+    name: int
+    now: int
+    need: int
+    strip: int
+
+
+def gate_columns(gates: Sequence[GateView], width: int) -> GateColumns:
+    """Columns for these gates in `width` cells."""
+    now = max([9, *(len(gate.now) for gate in gates)])
+    need = min(max([8, *(len(gate.need) for gate in gates)]), LONGEST_NEED) + 2
+    room = width - 3 - now - 2 - need
+    strip = min(room - max([12, *(len(gate.title) + 1 for gate in gates)]), LONGEST_STRIP)
+    strip = strip if strip >= SHORTEST_STRIP else 0
+    return GateColumns(max(room - strip, 8), now, need, strip)
+
+
+def gate_row(gate: GateView, columns: GateColumns, glyphs: Glyphs) -> Row:
     """`✓ p99 latency   143 ms   < 200 ms   ▮▮▮▮▮▮`."""
     mark, ink = gate_mark(gate.verdict, glyphs)
-    strip = min(max(width - 48, 0), 30)
-    name = max(width - 2 - 11 - 12 - strip - 2, 10)
     value = Ink.ACCENT if gate.verdict is Verdict.PENDING else value_ink(gate.verdict, Verdict.PASS)
     return row(
         (f" {mark} ", ink),
-        cell(clean(gate.title), name),
-        (right(clean(gate.now), 9, value)),
+        cell(clean(gate.title), columns.name),
+        right(clean(gate.now), columns.now, value),
         "  ",
-        cell(clean(gate.need), 12, Ink.DIM),
-        *(strip_of(gate.strip, strip, glyphs) if strip >= 5 else EMPTY),
+        cell(clean(gate.need), columns.need, Ink.DIM),
+        *(strip_of(gate.strip, columns.strip, glyphs) if columns.strip else EMPTY),
+    )
+
+
+def gate_heading(columns: GateColumns) -> Row:
+    """The words above the gates."""
+    return row(
+        ("   ", Ink.DIM),
+        cell("gate", columns.name, Ink.DIM),
+        right("now", columns.now, Ink.DIM),
+        ("  ", Ink.DIM),
+        cell("need", columns.need, Ink.DIM),
+        ("lately"[: columns.strip], Ink.DIM),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionColumns:
+    """Widths of the columns of criteria that stand below each other; near: of the bar that says how near one is."""
+
+    name: int
+    now: int
+    near: int
+
+
+def criterion_columns(criteria: Sequence[CriterionView], width: int) -> CriterionColumns:
+    """Columns for these criteria in `width` cells."""
+    now = max([9, *(len(each.now) for each in criteria)])
+    near = NEAR_BAR if width >= NEAR_FROM else 0
+    return CriterionColumns(max(width - 3 - now - (near + 2 if near else 0) - HELD_FOR, 10), now, near)
+
+
+def criterion_heading(columns: CriterionColumns) -> Row:
+    """The words above the criteria."""
+    near = (f"{'  near':<{columns.near + 2}}", Ink.DIM) if columns.near else ("", Ink.DIM)
+    return row(
+        ("   ", Ink.DIM),
+        cell("rolls back when", columns.name, Ink.DIM),
+        right("now", columns.now, Ink.DIM),
+        *([near] if columns.near else []),
+        right("for", HELD_FOR, Ink.DIM),
     )
 
 
@@ -99,26 +163,23 @@ def held_for(criterion: CriterionView) -> str:
     return f"{hours(criterion.true_for)} of {hours(criterion.needed)}" if criterion.needed else ""
 
 
-def criterion_row(criterion: CriterionView, width: int, glyphs: Glyphs, lead: str = "") -> Row:
+def criterion_row(criterion: CriterionView, columns: CriterionColumns, glyphs: Glyphs, lead: str = "") -> Row:
     """`✓ error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long. lead: words before its name,
     where it stands among gates.
     """
     mark, ink = criterion_mark(criterion.verdict, glyphs)
-    near = 6 if width >= 48 else 0
-    name = max(width - 3 - 10 - (near + 2 if near else 0) - 10, 10)
-    value = value_ink(criterion.verdict, Verdict.FAIL)
     gauge: Row = EMPTY
-    if near:
-        known = criterion.near is not None
+    if columns.near and criterion.near is None:
+        gauge = row(" " * (columns.near + 2))
+    elif columns.near:
         warn = criterion.verdict is not Verdict.FAIL or (criterion.near or 0.0) >= NEAR
-        gauge = bar(criterion.near or 0.0, near, glyphs, Ink.BAD if warn else Ink.OK) if known else row(" " * near)
-        gauge = (("  ", Ink.TEXT), *gauge)
+        gauge = (("  ", Ink.TEXT), *bar(criterion.near or 0.0, columns.near, glyphs, Ink.BAD if warn else Ink.OK))
     return row(
         (f" {mark} ", ink),
-        cell(lead + label_of(criterion), name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
-        right(clean(criterion.now), 9, value),
+        cell(lead + label_of(criterion), columns.name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
+        right(clean(criterion.now), columns.now, value_ink(criterion.verdict, Verdict.FAIL)),
         *gauge,
-        right(held_for(criterion), 10, Ink.BAD if criterion.verdict in TRIPS else Ink.DIM),
+        right(held_for(criterion), HELD_FOR, Ink.BAD if criterion.verdict in TRIPS else Ink.DIM),
     )
 
 
@@ -129,7 +190,8 @@ def explained(verdict: Verdict, detail: str) -> list[Row]:
 
 def gate_rows(gates: Sequence[GateView], width: int, most: int, glyphs: Glyphs) -> list[Row]:
     """At most `most` rows, each rule that is blind followed by why; the last row counts those left out."""
-    told = [[gate_row(gate, width, glyphs), *explained(gate.verdict, gate.detail)] for gate in worst_gates(gates)]
+    columns = gate_columns(gates, width)
+    told = [[gate_row(gate, columns, glyphs), *explained(gate.verdict, gate.detail)] for gate in worst_gates(gates)]
     return _most(told, most, "gate")
 
 
@@ -137,8 +199,9 @@ def criterion_rows(
     criteria: Sequence[CriterionView], width: int, most: int, glyphs: Glyphs, lead: str = ""
 ) -> list[Row]:
     """The same for rollback criteria."""
+    columns = criterion_columns(criteria, width)
     told = [
-        [criterion_row(each, width, glyphs, lead), *explained(each.verdict, each.detail)]
+        [criterion_row(each, columns, glyphs, lead), *explained(each.verdict, each.detail)]
         for each in worst_criteria(criteria)
     ]
     return _most(told, most, "criterion", "criteria")
