@@ -181,7 +181,7 @@ class ConsoleApp(App[str]):
         """Hand the newest picture to the screen that is seen; covered ones catch up when they are uncovered."""
         self._told.clear()
         self._newest = self.desk.picture
-        if self.seen is not None:
+        if self.seen is not None and self.screen.is_mounted:  # it takes the newest one itself when it is mounted
             self.seen.take(self._newest)
 
     def on_logs_arrived(self) -> None:
@@ -360,7 +360,7 @@ class ConsoleApp(App[str]):
             self.post_message(LogsArrived(newest))
 
     def _tick(self) -> None:
-        if self.seen is not None:
+        if self.seen is not None and self.screen.is_mounted:
             self.seen.tick(self.now())
 
     def _may_leave(self) -> bool:

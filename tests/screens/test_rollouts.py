@@ -464,3 +464,13 @@ def test_a_rollback_that_is_done_leaves_the_plain_one_to_the_cluster() -> None:
     assert action.disabled_reason(rolled) is None
     assert rolled.rollout is not None and rolled.rollout.state is RolloutState.ROLLED_BACK
     assert "403" in (action.disabled_reason(replace(rolled, cluster=pictures.failed("403"))) or "")
+
+
+async def test_a_picture_that_comes_before_a_screen_is_there_waits_for_it() -> None:
+    async with opened(played.soaking()) as console:
+        for kind in (HoldDialog, RolloutRoom):
+            console.app.push_screen(kind())
+            console.app.on_picture_changed()
+            console.app._tick()
+            await until(console.pilot, lambda: console.app.screen.is_mounted, "the screen")
+            await console.shows("41h12m of 72h")
