@@ -70,10 +70,13 @@ class Defaults:
 
 @dataclass(slots=True)
 class _Before:
-    """What the phases read so far leave behind, by environment: the share in force and the line it was asked in."""
+    """What the phases read so far leave behind: by environment the share in force and its line; names and their lines;
+    how many there were.
+    """
 
     shares: dict[str, tuple[Share, int]] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
+    phases: int = 0
 
 
 def read_phases(top: Table, defaults: Defaults) -> tuple[Phase, ...]:
@@ -87,6 +90,7 @@ def read_phases(top: Table, defaults: Defaults) -> tuple[Phase, ...]:
         if named := table.raw("name"):
             table.where = f"phase `{named}`"
         phase = _phase(table, defaults, before)
+        before.phases += 1
         _in_order(table, phase, found)
         found.append(phase)
     if not found and len(top.sheet.faults) == faults:
@@ -135,7 +139,7 @@ def _phase(table: Table, defaults: Defaults, before: _Before) -> Phase:
         sign_offs=sign_offs,
         cadence=span_of(table, "cadence", "1m", "30d"),
         not_before=moment_of(table, "not_before", defaults.day_one),
-        interval=_interval(table, len(before.names) == 1),
+        interval=_interval(table, before.phases == 0),
         promotion=promotion,
         line=table.at,
     )

@@ -15,7 +15,7 @@ LARGEST = 1_000_000
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises BrokenFile where it is not there, not UTF-8, or larger than 1 MB."""
+    """The text of a file, with `\\n` at line ends. Raises BrokenFile where it is not there, not UTF-8, or over 1 MB."""
     try:
         if path.stat().st_size > LARGEST:
             raise BrokenFile([Fault(path, 1, "the file is larger than 1 MB", "such a file is a few KB")])
@@ -24,7 +24,7 @@ def read_text(path: Path) -> str:
         reason = error.strerror or type(error).__name__
         raise BrokenFile([Fault(path, 1, f"the file cannot be read: {reason}", "check its path")]) from None
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         wrong = f"byte 0x{raw[error.start]:02x} is not UTF-8"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.systems.plans import PLAN
+
 # Where the fault is seen, what is changed into what, what is wrong, what would be right.
 FAULTS = {
     "an unknown key with its nearest": (
@@ -18,6 +20,9 @@ FAULTS = {
     "a version that is none": ("version:", "day_one:", "version: v 2\nday_one:", "`v 2`", "v2.3.3"),
     "a day that is none": ("day_one", "2025-10-23", "23.10.2025", "no day", "2025-10-23"),
     "no phases": ("name: release", "phases:\n", "phase:\n", "has no `phases`", "- name:"),
+    "a list of no phases": (
+        "phases: []", PLAN[PLAN.index("phases:") :], "phases: []\n", "the plan has no phase", "- name:",
+    ),
     "a measure that there is not": (
         "measured:", "canary_share", "canary_shar", "no metric `canary_shar`", "`canary_share`",
     ),
@@ -28,7 +33,7 @@ FAULTS = {
     "a tolerance that is none": ("outage:", "day_one:", "outage: {tolerance: soon}\nday_one:", "soon", "tolerance: "),
     # phases
     "two phases of one name": (
-        "name: one\n    title:", "- name: two\n", "- name: one\n    title: again\n", "two phases `one`", "rename",
+        "name: one\n    title: again", "- name: two\n", "- name: one\n    title: again\n", "two phases `one`", "rename",
     ),
     "a phase without a name": (
         "environment: production", "- name: three\n    env", "- env", "has no `name`", "name: ",

@@ -74,6 +74,8 @@ after_rollback:
   - {name: caches, clear: "demo:cache:*"}
 phases:
   - name: one
+    title: The first
+    about: It begins.
     environment: staging
     share: 5% or 1 pod
     set: {AUDIT_LEVEL: FULL}

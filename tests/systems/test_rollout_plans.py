@@ -64,6 +64,7 @@ def test_a_plan_becomes_frozen_types(tmp_path: Path) -> None:
         Settings(timedelta(0), (("AUDIT_LEVEL", "FULL"),)),
         Settings(24 * HOUR, (("AUDIT_LEVEL", "INFO"),)),
     )
+    assert (one.shown, one.title, one.about, two.shown) == ("The first", "The first", "It begins.", "two")
     assert (one.checklist, one.line) == (("logs read",), line_of(PLAN, "- name: one"))
     assert (two.sign_offs, two.interval) == (("lead",), 168 * HOUR)
     assert two.before == (CommandCheck("tree", "git status", "^$"),)
@@ -223,6 +224,13 @@ def test_a_setting_may_stand_in_what_is_expected_of_a_command(tmp_path: Path) ->
     text = PLAN.replace('expect: "^$"', 'expect: "^${WANTED:-ok}$"')
     [check] = plan_in(tmp_path, text, environ={"WANTED": "(yes|no)"}).phases[1].before
     assert isinstance(check, CommandCheck) and check.expect == "^(yes|no)$"
+
+
+def test_line_ends_and_byte_order_marks_of_other_editors_make_no_other_plan(tmp_path: Path) -> None:
+    plan = plan_in(tmp_path)
+    plan.path.write_bytes(b"\xef\xbb\xbf" + PLAN.replace("\n", "\r\n").encode())
+    again = load_plan(plan.path, system_in(tmp_path), environ={})
+    assert (again, again.text, again.phases[2].line) == (plan, PLAN, line_of(PLAN, "- name: three"))
 
 
 def test_bash_fills_in_what_a_command_takes_from_its_environment(tmp_path: Path) -> None:
