@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,18 +125,15 @@ def _scenario_of(name: str, plan: RolloutPlan, system: System) -> Scenario:
 
 
 def _about(phase: str | None, plan: RolloutPlan, scenario: Scenario) -> tuple[int, ...]:
-    """The phases that the runs are about. Without a name: each in turn, or the first one that is watched at all."""
+    """The phases that the runs are about. Without a name: each in turn, or the first that has something to watch."""
+    from console.engine.rehearsal import usual_phase
+
     if phase is not None:
         index = plan.index(phase)
         if index is None:
             raise Unclear(f"{plan.path.name} has no phase {phase}; it has {', '.join(one.name for one in plan.phases)}")
         return (index,)
-    if scenario.each:
-        return tuple(range(len(plan.phases)))
-    watched = (
-        place for place, one in enumerate(plan.phases) if one.soak > timedelta(0) and (one.gates or one.criteria)
-    )
-    return (next(watched, 0),)
+    return tuple(range(len(plan.phases))) if scenario.each else (usual_phase(plan),)
 
 
 def _time(text: str) -> datetime:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from console.core.rollouts import machine
@@ -293,14 +294,19 @@ def metrics_of(plan: RolloutPlan, system: System) -> dict[str, Metric]:
     return {name: known[name] for name in dict.fromkeys(names) if name in known}
 
 
-def ranges_of(metrics: Iterable[Metric]) -> dict[str, timedelta]:
-    """How far back each metric reads: a query by its ranges, lines of a log by their hour."""
+@cache
+def _reads(query: str) -> timedelta:
     from console.sources.promql import longest_range
 
+    return longest_range(query)
+
+
+def ranges_of(metrics: Iterable[Metric]) -> dict[str, timedelta]:
+    """How far back each metric reads: a query by its ranges, lines of a log by their hour."""
     reads: dict[str, timedelta] = {}
     for metric in metrics:
         if metric.source is MetricSource.PROMQL:
-            reads[metric.name] = longest_range(metric.query)
+            reads[metric.name] = _reads(metric.query)
         elif metric.source is MetricSource.LOG:
             reads[metric.name] = timedelta(hours=1)
     return reads
@@ -330,6 +336,14 @@ def default_start(plan: RolloutPlan, scenario: Scenario, now: datetime) -> datet
             moved += timedelta(days=1)
         start = moved
     return start
+
+
+def usual_phase(plan: RolloutPlan) -> int:
+    """The phase that a scenario is about where none is named: the first that soaks under criteria, or under gates."""
+    soaking = [index for index, phase in enumerate(plan.phases) if phase.soak]
+    under = [index for index in soaking if plan.phases[index].criteria]
+    under += [index for index in soaking if plan.phases[index].gates]
+    return under[0] if under else 0
 
 
 def rehearse(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from console.core.rollouts.facts import Fact, Kind
 from console.core.rollouts.plan import RolloutPlan
@@ -138,8 +138,12 @@ class Script:
     def _time(self, anchor: Anchor) -> datetime | None:
         if anchor.when is When.ABSOLUTE:
             return anchor.at
-        reached = self._reached.get((anchor.when, self._name(anchor.phase)))
-        return None if reached is None else reached + anchor.after
+        name = self._name(anchor.phase)
+        reached, index = self._reached.get((anchor.when, name)), self._plan.index(name)
+        if reached is None:
+            return None
+        soak = self._plan.phases[index].soak if index is not None else timedelta(0)
+        return reached + anchor.after + soak * anchor.part
 
     def _resolve(self, now: datetime) -> None:
         """Put what has a time by now into the signals."""

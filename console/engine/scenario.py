@@ -32,13 +32,14 @@ class When(Enum):
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """A moment: so long after something. phase: its name, `here` for the phase a run is about, empty where none is
-    meant. at: of an absolute one.
+    meant. part: a share of the phase's soak besides. at: of an absolute one.
     """
 
     when: When
     phase: str = ""
     after: timedelta = timedelta(0)
     at: datetime | None = None
+    part: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ def _number(row: Table, key: str, text: str, metric: Metric) -> float | None:
 
 
 def _anchor(row: Table, known: _Known) -> Anchor:
-    """`start + 2h`, `phase NAME + 10m`, `begin NAME`, `ready NAME + 1h`, or a time."""
+    """`start + 2h`, `phase NAME + 10m`, `phase NAME + 25%` of its soak, `begin NAME`, `ready NAME + 1h`, or a time."""
     text = row.text("at", EXAMPLE_AT)
     found = ANCHOR.fullmatch(text)
     if found is None:
@@ -206,13 +206,15 @@ def _anchor(row: Table, known: _Known) -> Anchor:
     if phase and phase not in (*known.phases, HERE):
         right = did_you_mean(phase, (*known.phases, HERE), "the phases of the plan")
         row.fault("at", f"the plan has no phase `{phase}`", right)
-    after = timedelta(0)
-    if found["after"]:
+    after, part = timedelta(0), 0.0
+    if phase and found["after"] and (share := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", found["after"])):
+        part = float(share[1]) / 100
+    elif found["after"]:
         try:
             after = parse_duration(found["after"])
         except UnitError as error:
             row.fault("at", f"`at` of {row.where}: {error.wrong}", f"write it as `{EXAMPLE_AT}`")
-    return Anchor(When(found["start"] or found["when"]), phase, after)
+    return Anchor(When(found["start"] or found["when"]), phase, after, part=part)
 
 
 def _lasts(row: Table) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""Each rollback criterion of each phase of each plan that ships trips at the second it should, and no earlier breach."""
+"""Each rollback criterion of each phase of each plan trips at the second it should; a shorter breach trips nothing."""
 
 from __future__ import annotations
 
