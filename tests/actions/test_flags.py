@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,41 @@ def _until_applied(store: RedisFlagStore, names: list[str]) -> None:
     wait_until(applied, what="flags applied")
 
 
+def test_a_flag_that_flips_between_looking_and_switching_is_looked_at_again(
+    redis_server: RedisServer, monkeypatch: Any
+) -> None:
+    redis, other = client(redis_server), client(redis_server)
+    redis.hset(KEY, "a", "true")
+    flips = [None]
+
+    def flip() -> None:
+        if flips:
+            flips.pop()
+            other.hset(KEY, "a", "false")
+
+    _before_switching(redis, flip, monkeypatch)
+    assert RedisFlagStore(redis, KEY).apply(["a", "b"], []) == ("a: off → on", "b: not set → on")
+    assert redis.hgetall(KEY) == {b"a": b"true", b"b": b"true"}
+
+
+def _before_switching(redis: Redis, act: Callable[[], None], monkeypatch: Any) -> None:
+    """Have something happen after each look at the flags and before the transaction goes out."""
+    pipeline = redis.pipeline
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        pipe = pipeline(*args, **kwargs)
+        multi = pipe.multi
+
+        def then() -> None:
+            multi()
+            act()
+
+        pipe.multi = then  # type: ignore[method-assign]
+        return pipe
+
+    monkeypatch.setattr(redis, "pipeline", made)
+
+
 def test_what_redis_refuses_is_said_with_its_address(redis_server: RedisServer) -> None:
     redis = client(redis_server)
     redis.set(KEY, "a string")
@@ -126,20 +162,7 @@ def test_what_redis_refuses_is_said_with_its_address(redis_server: RedisServer) 
 def test_an_answer_that_is_lost_leaves_it_unverified(redis_server: RedisServer, monkeypatch: Any) -> None:
     redis = client(redis_server, seconds=0.2)
     store = RedisFlagStore(redis, KEY)
-    pipeline = redis.pipeline
-
-    def frozen(*args: Any, **kwargs: Any) -> Any:
-        made = pipeline(*args, **kwargs)
-        multi = made.multi
-
-        def then() -> None:
-            multi()
-            redis_server.stop_answering()
-
-        made.multi = then  # type: ignore[method-assign]
-        return made
-
-    monkeypatch.setattr(redis, "pipeline", frozen)
+    _before_switching(redis, redis_server.stop_answering, monkeypatch)
     with pytest.raises(Unverified, match=r"no answer in .*the flags may be switched"):
         store.apply(["a"], [])
     redis_server.go_on()
