@@ -141,7 +141,9 @@ class Promotion(Enum):
 
 
 class Autoscaler(Enum):
-    """freeze: bounds are set to the present size and restored at the end; absent: the phase does not begin with one."""
+    """freeze: scaling is turned off in both directions and given back at the end, for bounds closed to the present size
+    would undo a share by replica count; absent: the phase does not begin with one.
+    """
 
     LEAVE = "leave"
     FREEZE = "freeze"
