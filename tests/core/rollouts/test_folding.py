@@ -166,6 +166,33 @@ def test_a_rollback_that_is_under_way_is_not_held_by_a_person() -> None:
     unchanged(run, fact(Kind.HELD, by="ada@bastion", why="wait"))
 
 
+def test_a_rollback_that_is_under_way_is_not_aborted() -> None:
+    run = soaking()
+    run.write(Kind.ROLLING_BACK, why="x", criterion="error_rate > 5% for 5m", epoch=1)
+    assert run.rollout.criterion == "error_rate > 5% for 5m"
+    unchanged(run, fact(Kind.ABORTED, reason="no"))
+
+
+@pytest.mark.parametrize("odd", [-1, 1, None, True, "0"])
+def test_a_retry_from_a_phase_that_was_not_reached_is_ignored(odd: object) -> None:
+    run = soaking()
+    run.ask("rollback")
+    run.until(RolloutState.ROLLED_BACK)
+    unchanged(run, fact(Kind.RETRIED, phase=odd))
+
+
+def test_a_hold_is_tried_again_only_in_its_own_phase() -> None:
+    run = soaking()
+    run.person(Kind.TICKED, item=0, done=True, note="")
+    run.person(Kind.SIGNED, role="lead", decision="go", note="")
+    run.until(RolloutState.WAITING)
+    run.ask("promote")
+    run.until(RolloutState.PLANNED)
+    run.until(RolloutState.SOAKING)
+    run.person(Kind.HELD, why="wait")
+    unchanged(run, fact(Kind.RETRIED, phase=0))
+
+
 def test_nothing_changes_a_rollout_that_is_over() -> None:
     run = soaking()
     run.ask("abort")
