@@ -19,6 +19,8 @@ from console.systems.sheet import SETTING, SOUNDS_SECRET, URL_WITH_PASSWORD, Tab
 NOTHING = timedelta(0)
 RULE_KEYS = ("name", "when")
 CHECK_KEYS = ("name", "run", "http", "clear", "expect", "timeout")
+# A pattern of keys to clear that begins with less could match anything.
+LEAST_PREFIX = 3
 RULE_EXAMPLE = "error_rate < 1%"
 # What the console itself sets for the commands of a plan, or bash does; no setting stands for them.
 GIVEN = frozenset((
@@ -249,9 +251,10 @@ def _expected(row: Table) -> str | None:
 def _pattern(row: Table, system: System | None) -> str:
     """A pattern of Redis keys that cannot be meant to hold what must be kept."""
     text = row.text("clear", "lexikon:cache:*")
-    if text and not re.sub(r"\[[^\]]*\]|[*?\s]", "", text):
-        wrong = f"`clear` of {row.where} is `{text}`, which is every key"
-        row.fault("clear", wrong, "write the beginning of the keys that are meant, such as `clear: lexikon:cache:*`")
+    if text and len(re.split(r"[*?\[\\]", text, maxsplit=1)[0]) < LEAST_PREFIX:
+        wrong = f"`clear` of {row.where} is `{text}`, which could be any key"
+        right = f"begin it with {LEAST_PREFIX} letters or more of the keys, as in `clear: lexikon:cache:*`"
+        row.fault("clear", wrong, right)
         return text
     if text and system is not None and (kept := _kept(text, system)):
         row.fault("clear", f"`{text}` would clear {kept}", "write a pattern that leaves it alone")

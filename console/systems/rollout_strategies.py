@@ -214,14 +214,15 @@ def _reachable(strategy: Strategy, share: Share, table: Table) -> None:
     """Whether the strategy knows such a share at all; how near the replicas come to it is seen when it is applied."""
     wrong = f"`{strategy.kind}` cannot give `{share.text}`"
     match strategy:
-        case Nothing() | Canary():
-            return
         case Rolling() if share.ratio != 1.0:
             table.fault("share", f"{wrong}: it replaces every pod", "write `share: 100%`, or use `canary`")
         case BlueGreen() if share.ratio not in (0.0, 1.0):
             table.fault("share", f"{wrong}: it switches all traffic", "write `share: 0%` to prepare, `100%` to switch")
-        case Gateway() | Argo() | Command() if share.ratio is None:
+        case Gateway() | Command() if share.ratio is None:
             table.fault("share", f"{wrong}: it counts in percent", "write `share: 5%`")
+        case Gateway() if share.ratio is not None and not float(f"{share.ratio * 100:.9g}").is_integer():
+            right = f"write `share: {max(1, round(share.ratio * 100))}%`"
+            table.fault("share", f"{wrong}: weights are whole percent", right)
 
 
 def read_flags(table: Table) -> tuple[Flags | None, int] | None:

@@ -204,8 +204,14 @@ FAULTS = {
         "`share: 0%`",
     ),
     "pods where weights are meant": (
-        "share: 3 pods", "share: 50%\n", "share: 3 pods\n    strategy: {argo: {rollout: r}}\n", "in percent",
-        "share: 5%",
+        "share: 3 pods", "share: 50%\n",
+        "share: 3 pods\n    strategy: {command: {apply: a, read: b, roll_back: c}}\n", "in percent", "share: 5%",
+    ),
+    "a weight of half a percent": (
+        "share: 50.5%", "share: 50%\n",
+        "share: 50.5%\n    strategy:\n      gateway: {route: r, stable_service: s, canary_service: c, stable: demo,\n"
+        "        canary: demo-canary}\n",
+        "whole percent", "`share: 50%`",
     ),
     "a command without what reads it": (
         "strategy: {command", "share: 50%\n", "share: 60%\n    strategy: {command: {apply: a, roll_back: b}}\n",
@@ -261,9 +267,9 @@ FAULTS = {
     "an address that is none": (
         "http: localhost", '"http://127.0.0.1:8080/$VERSION"', "localhost", "no address", "http://",
     ),
-    "a pattern of everything": ("clear:", "demo:cache:*", "*", "every key", "beginning of the keys"),
+    "a pattern of everything": ("clear:", "demo:cache:*", "*", "could be any key", "begin it with 3 letters"),
     "a pattern of everything, dressed up": (
-        "clear:", "demo:cache:*", "?*[^x]*", "every key", "beginning of the keys",
+        "clear:", "demo:cache:*", "?*[^x]*", "could be any key", "begin it with 3 letters",
     ),
     "a pattern that takes the sessions": ("clear:", "demo:cache:*", "demo:s*", "every session", "leaves it alone"),
     "a pattern that takes the bypass": (

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import redis
+
+from console.actions.strategies.steps import clear_keys
+from console.core.operations import ActionFailed
+from console.core.rollouts.plan import ClearKeys
 from console.systems.loader import check, load_system
 from console.systems.rollout_plans import load_plan
+from tests.conftest import RedisServer
 from tests.systems.plans import PLAN, SYSTEM, line_of, system_in
 
 COMMANDS = """\
@@ -34,6 +41,24 @@ def test_check_reads_the_plans_and_asks_bash_about_their_commands(tmp_path: Path
     ]
     assert "unexpected token `)'" in faults[1].wrong and "end of file" in faults[2].wrong
     assert check(plan, environ={}) == faults[1:]
+
+
+def test_a_pattern_is_refused_when_it_is_read_and_not_only_when_it_is_needed(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    plan = tmp_path / "release.rollout.yaml"
+    system_in(tmp_path)
+    asked = redis.Redis.from_url(redis_server.url)
+    for pattern in ("*", "ab*", "ab?", "[abc]d*", "abc*", "abcd"):
+        plan.write_text(PLAN.replace("demo:cache:*", pattern))
+        told = [fault.wrong for fault in check(plan, environ={})]
+        try:
+            clear_keys(asked, ClearKeys("x", pattern), say=lambda _: None, stopped=threading.Event())
+        except ActionFailed:
+            assert ["could be any key" in wrong for wrong in told] == [True], pattern
+        else:
+            assert told == [], pattern
+    asked.close()
 
 
 def test_check_runs_nothing_of_a_plan(tmp_path: Path) -> None:

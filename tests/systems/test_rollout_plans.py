@@ -33,6 +33,7 @@ from console.core.rollouts.plan import (
     Strategy,
 )
 from console.systems.faults import BrokenFile
+from console.systems.loader import load_system
 from console.systems.rollout_plans import find_plans, load_plan, plan_names
 from tests.systems.plans import PLAN, line_of, plan_in, system_in
 
@@ -148,7 +149,7 @@ WRITTEN: dict[str, tuple[str, Strategy]] = {
         "3%",
         Gateway("r", "a", "b", "demo", "demo-canary", "app"),
     ),
-    "{argo: {rollout: r}}": ("3%", Argo("r")),
+    "{argo: {rollout: r}}": ("3 pods", Argo("r")),
     '{command: {apply: "a $SHARE", read: b, roll_back: c, timeout: 10m}}': (
         "3%",
         Command("a $SHARE", "b", "c", timedelta(minutes=10)),
@@ -189,11 +190,13 @@ def test_a_bad_second_begins_the_soak_anew_where_the_plan_says_so(tmp_path: Path
 
 def test_one_environment_need_not_be_named(tmp_path: Path) -> None:
     (tmp_path / "system.yaml").write_text("name: tiny\nenvironments:\n  only: {tone: staging}\n")
-    from console.systems.loader import load_system
-
     path = tmp_path / "x.rollout.yaml"
     path.write_text("name: x\nphases: [{name: a}]\n")
-    assert load_plan(path, load_system(tmp_path, environ={}), environ={}).phases[0].environment == "only"
+    system = load_system(tmp_path, environ={})
+    assert load_plan(path, system, environ={}).phases[0].environment == "only"
+    rolling = "name: x\nstrategy: {rolling: {deployment: tiny}}\nphases: [{name: a, share: 100%}]\n"
+    with pytest.raises(BrokenFile, match="environment `only` of phase `a` has none"):
+        load_plan(path, system, environ={}, text=rolling)
 
 
 SET = PLAN.replace("title: the release", "title: ${TITLE:-the release}\nversion: ${RELEASE:-v1}").replace(
