@@ -63,6 +63,28 @@ def test_gates_exclude_each_other_only_where_no_number_passes_both(
         assert [fault.line for fault in refused(tmp_path, text)] == [line_of(text, f"- p99_latency {other}")]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "falls"),
+    [
+        ("5%", "5%", False),
+        ("5%", "4.9%", True),
+        ("5% or 1 pod", "4% or 2 pods", True),
+        ("3 pods", "2 pods", True),
+        ("3 pods", "3 pods", False),
+        ("3 pods", "10%", False),
+        ("10%", "1 pod", False),
+        ("0%", "0%", False),
+    ],
+)
+def test_a_share_falls_where_both_are_of_one_kind(one: str, other: str, falls: bool, tmp_path: Path) -> None:
+    text = PLAN.replace("share: 5% or 1 pod", f"share: {one}").replace("share: 50%", f"share: {other}")
+    if falls:
+        [fault] = refused(tmp_path, text)
+        assert fault.line == line_of(text, f"share: {other}") and f"write {one} or more" in fault.right
+    else:
+        assert len(plan_in(tmp_path, text).phases) == 3
+
+
 @pytest.mark.parametrize("clock", ["24:00", "9:60", "99:99"])
 def test_an_hour_of_no_day_is_no_moment(clock: str, tmp_path: Path) -> None:
     assert "hours to 23" in refused(tmp_path, PLAN.replace("day 1 09:00", f"day 1 {clock}"))[0].right
