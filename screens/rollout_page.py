@@ -50,17 +50,10 @@ def prose(text: str, width: int, ink: Ink = Ink.TEXT, indent: str = "   ") -> li
 
 def phase_heading(width: int) -> Row:
     """The words above the phases."""
-    wide = width >= WIDE
-    return row(
-        ("   ", Ink.DIM),
-        cell("phase", 30 if wide else 20, Ink.DIM),
-        cell("environment" if wide else "where", 12 if wide else 11, Ink.DIM),
-        cell("asks for", 14 if wide else 12, Ink.DIM),
-        cell("soak", 6 if wide else 5, Ink.DIM),
-        cell(" begins", 15, Ink.DIM),
-        ("last attempt" if wide else "last", Ink.DIM),
-        ("   ~ at the earliest" if wide else "", Ink.DIM),
-    )
+    words = ("phase", "environment", "asks for" if width >= WIDE else "asks", "soak", " begins")
+    cells = (cell(word, columns, Ink.DIM) for word, columns in zip(words, _columns(width), strict=True))
+    last = "last attempt   ~ at the earliest" if width >= WIDE else "last"
+    return row(("   ", Ink.DIM), *cells, (last, Ink.DIM))
 
 
 def phase_row(phase: PhaseView, attempts: Sequence[AttemptView], now: datetime, width: int, glyphs: Glyphs) -> Row:
@@ -68,21 +61,28 @@ def phase_row(phase: PhaseView, attempts: Sequence[AttemptView], now: datetime, 
     its last attempt ended, with the number of attempts where there was more than one.
     """
     mark, ink = phase_mark(phase, glyphs)
-    when = f"{'~' if phase.estimated else ' '}{moment(phase.begins, now)}" if phase.begins else f" {glyphs.none}"
+    columns = _columns(width)
+    sure = " " if phase.mark != "todo" or not phase.estimated else "~"
+    when = f"{sure}{phase.begins.day} {phase.begins:%b %H:%MZ}" if phase.begins else f" {glyphs.none}"
     tried = [each for each in attempts if each.phase == phase.name]
     last = tried[-1].outcome if tried else ""
     times = f" ({len(tried)})" if len(tried) > 1 else ""
     wide = width >= WIDE
-    said = last if wide else last.partition(":")[0]
+    share = phase.share if wide else phase.share.partition(" or ")[0]
     return row(
         (f" {mark} ", ink),
-        cell(clean(phase.title or phase.name), 30 if wide else 20, Ink.STRONG if phase.mark in NOW else Ink.TEXT),
-        cell(clean(phase.environment), 12 if wide else 11, Ink.DIM),
-        cell(clean(phase.share or glyphs.none), 14 if wide else 12),
-        cell(hours(phase.soak) if phase.soak else glyphs.none, 6 if wide else 5, Ink.DIM),
-        cell(when, 15, Ink.DIM),
-        (clean(said) + times, Ink.BAD if last.startswith("rolled") else Ink.DIM),
+        cell(clean(phase.title or phase.name), columns[0], Ink.STRONG if phase.mark in NOW else Ink.TEXT),
+        cell(clean(phase.environment), columns[1], Ink.DIM),
+        cell(clean(share) or glyphs.none, columns[2]),
+        cell(hours(phase.soak) if phase.soak else glyphs.none, columns[3], Ink.DIM),
+        cell(when, columns[4], Ink.DIM),
+        (clean(last if wide else last.partition(":")[0]) + times, Ink.BAD if last.startswith("rolled") else Ink.DIM),
     )
+
+
+def _columns(width: int) -> tuple[int, int, int, int, int]:
+    """Cells of a phase's title, environment, share, soak and beginning."""
+    return (30, 18, 14, 6, 15) if width >= WIDE else (20, 16, 8, 5, 15)
 
 
 def item_entries(place: int, item: ItemView, now: datetime, width: int, glyphs: Glyphs) -> list[Entry]:

@@ -31,7 +31,11 @@ def standing(view: RolloutView, now: datetime, glyphs: Glyphs) -> list[Row]:
             f"  phase {view.phase + 1} of {len(view.phases)}, {clean(here.title or here.name)}, in ",
             (clean(view.environment).upper(), Ink.STRONG),
         ),
-        row("       ", *state_words(view), *(("  ", Ink.TEXT), *soak_words(view.soak)) if view.soak else EMPTY),
+        row(
+            "       ",
+            *state_words(view),
+            *(("  ", Ink.TEXT), *soak_words(view.soak)) if view.soak and view.soak.needed else EMPTY,
+        ),
         row("       ", *share_words(view, glyphs), (f"  as of {ago(view.taken_at, now)}", Ink.DIM)),
     ]
     if not view.driver.alive:

@@ -9,6 +9,7 @@ from console.core.evaluation import Verdict
 from console.core.rollouts.state import RolloutState
 from widgets.gauges import bar
 from widgets.rows import EMPTY, Row, ends, row, width_of
+from widgets.rules import breaching
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import clean, exactly, hours, moment, steps
 
@@ -96,7 +97,7 @@ def soak_ink(view: RolloutView) -> Ink:
     if view.blind or (view.soak is not None and view.soak.blind):
         return Ink.UNKNOWN
     bad = any(gate.verdict is Verdict.FAIL for gate in view.gates)
-    bad = bad or any(each.verdict in (Verdict.PASS, Verdict.PENDING) for each in view.criteria)
+    bad = bad or any(breaching(each) for each in view.criteria)
     return Ink.WARN if bad or not view.driver.alive or view.state is RolloutState.HELD else Ink.OK
 
 

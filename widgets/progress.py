@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from console.core.evaluation import Verdict
 from console.core.rollouts.state import RolloutState
 from widgets.phases import (
     asks_words,
@@ -19,6 +18,8 @@ from widgets.phases import (
 )
 from widgets.rows import EMPTY, Row, ends, row, width_of
 from widgets.rules import (
+    BLIND,
+    breaching,
     criterion_columns,
     criterion_heading,
     criterion_row,
@@ -112,7 +113,7 @@ def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> li
             *gate_rows(gates, width, most, glyphs),
             *criterion_rows(criteria, width, most - len(gates), glyphs, LEAD),
         ]
-    loud = [each for each in criteria if each.verdict is not Verdict.FAIL][: max(most - 1, 1)]
+    loud = [each for each in criteria if breaching(each) or each.verdict in BLIND][: max(most - 1, 1)]
     calm = criteria[len(loud) :]
     trips = criterion_columns(criteria, width)
     rows = [criterion_row(each, trips, glyphs, LEAD) for each in loud]
@@ -145,24 +146,32 @@ def progress_rows(
 
 
 def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: Glyphs, *, wide: bool) -> Row:
-    """`phase 4 of 8 · production canary`, before it whoever is missing, after it what is due."""
-    dot = (f" {glyphs.dot} ", Ink.DIM)
+    """`phase 4 of 8 · production canary`, before it whoever is missing, after it what is due.
+
+    Where there is little room and more to say, the phase's name is left to the line of phases below.
+    """
+    at = rollout_time(picture, now)
+    look = look_words(view, at)
+    overdue = view.look_due is not None and view.look_due <= at
+    elsewhere = view.environment != picture.environment
     parts: list[Row] = []
     if (age := rollout_age(picture, view, now)) > OLD:
         parts.append(row((f"STALE {steps(age)}", Ink.ALARM)))
     if not wide and not (view.driver.alive and view.driver.who):
         parts.append(driver_words(view.driver, now)[:1])
-    parts.append(row(f"phase {view.phase + 1} of {len(view.phases)}"))
-    parts.append(row((clean(view.here.title or view.here.name), Ink.STRONG)))
-    if view.environment != picture.environment:
+    if wide or not (parts or elsewhere or overdue):
+        name = row((clean(view.here.title or view.here.name), Ink.STRONG))
+    else:
+        name = EMPTY
+    parts += [row(f"phase {view.phase + 1} of {len(view.phases)}"), name]
+    if elsewhere:
         parts.append(row((f" in {clean(view.environment).upper()} ", Ink.BADGE)))
-    if look := look_words(view, rollout_time(picture, now)):
-        parts.append(look)
+    parts.append(look)
     if view.speed != 1.0:
         parts.append(row((f"{view.speed:g} times as fast", Ink.DIM)))
     spans: Row = EMPTY
-    for place, part in enumerate(parts):
-        spans = (*spans, *((dot,) if place else EMPTY), *part)
+    for part in filter(None, parts):
+        spans = (*spans, *(((f" {glyphs.dot} ", Ink.DIM),) if spans else EMPTY), *part)
     return spans
 
 

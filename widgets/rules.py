@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from console.core.rollouts.view import CriterionView, GateView
 
 BLIND = (Verdict.ERROR, Verdict.NODATA)
-TRIPS = (Verdict.PASS, Verdict.PENDING)
 _GATE_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.NODATA, Verdict.PENDING, Verdict.PASS)
-_CRITERION_ORDER = (Verdict.PASS, Verdict.PENDING, Verdict.ERROR, Verdict.NODATA, Verdict.FAIL)
 NEAR = 0.8
 """From here on a criterion is called near."""
 NEAR_BAR, NEAR_FROM = 6, 48
@@ -34,7 +32,19 @@ def worst_gates(gates: Sequence[GateView]) -> list[GateView]:
 
 def worst_criteria(criteria: Sequence[CriterionView]) -> list[CriterionView]:
     """Tripped first, then breached, then those nobody can judge, then by how near they are."""
-    return sorted(criteria, key=lambda each: (_CRITERION_ORDER.index(each.verdict), -(each.near or 0.0)))
+    return sorted(criteria, key=lambda each: (_rank(each), -(each.near or 0.0)))
+
+
+def _rank(criterion: CriterionView) -> int:
+    if breaching(criterion):
+        return 0 if criterion.verdict is Verdict.PASS else 1
+    return 2 if criterion.verdict in BLIND else 3
+
+
+def breaching(criterion: CriterionView) -> bool:
+    """Whether it is tripped, or on its way to it. PENDING alone is also said where samples of the phase are to come."""
+    on_its_way = criterion.verdict is Verdict.PENDING and (bool(criterion.true_for) or (criterion.near or 0.0) >= 1)
+    return criterion.verdict is Verdict.PASS or on_its_way
 
 
 def gate_mark(verdict: Verdict, glyphs: Glyphs) -> tuple[str, Ink]:
@@ -46,13 +56,15 @@ def gate_mark(verdict: Verdict, glyphs: Glyphs) -> tuple[str, Ink]:
     }.get(verdict, (glyphs.unknown, Ink.UNKNOWN))
 
 
-def criterion_mark(verdict: Verdict, glyphs: Glyphs) -> tuple[str, Ink]:
+def criterion_mark(criterion: CriterionView, glyphs: Glyphs) -> tuple[str, Ink]:
     """The sign before a rollback criterion; its PASS is what nobody wants to see."""
-    return {
-        Verdict.PASS: (glyphs.failed, Ink.ALARM),
-        Verdict.PENDING: (glyphs.warn, Ink.BAD),
-        Verdict.FAIL: (glyphs.ok, Ink.OK),
-    }.get(verdict, (glyphs.unknown, Ink.UNKNOWN))
+    if criterion.verdict is Verdict.PASS:
+        return glyphs.failed, Ink.ALARM
+    if breaching(criterion):
+        return glyphs.warn, Ink.BAD
+    if criterion.verdict in BLIND:
+        return glyphs.unknown, Ink.UNKNOWN
+    return (glyphs.ok, Ink.OK) if criterion.verdict is Verdict.FAIL else (glyphs.todo, Ink.DIM)
 
 
 def strip_of(marks: Sequence[Mark], width: int, glyphs: Glyphs) -> Row:
@@ -73,9 +85,10 @@ def strip_of(marks: Sequence[Mark], width: int, glyphs: Glyphs) -> Row:
     return row(*spans)
 
 
-def value_ink(verdict: Verdict, good: Verdict) -> Ink:
-    """The ink of a live value."""
-    return Ink.STRONG if verdict is good else Ink.UNKNOWN if verdict in BLIND else Ink.BAD
+def value_ink(verdict: Verdict) -> Ink:
+    """The ink of a gate's live value."""
+    inks = {Verdict.PASS: Ink.STRONG, Verdict.FAIL: Ink.BAD, Verdict.PENDING: Ink.ACCENT}
+    return inks.get(verdict, Ink.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +114,10 @@ def gate_columns(gates: Sequence[GateView], width: int) -> GateColumns:
 def gate_row(gate: GateView, columns: GateColumns, glyphs: Glyphs) -> Row:
     """`✓ p99 latency   143 ms   < 200 ms   ▮▮▮▮▮▮`."""
     mark, ink = gate_mark(gate.verdict, glyphs)
-    value = Ink.ACCENT if gate.verdict is Verdict.PENDING else value_ink(gate.verdict, Verdict.PASS)
     return row(
         (f" {mark} ", ink),
         cell(clean(gate.title), columns.name),
-        right(clean(gate.now), columns.now, value),
+        right(clean(gate.now), columns.now, value_ink(gate.verdict)),
         "  ",
         cell(clean(gate.need), columns.need, Ink.DIM),
         *(strip_of(gate.strip, columns.strip, glyphs) if columns.strip else EMPTY),
@@ -167,19 +179,21 @@ def criterion_row(criterion: CriterionView, columns: CriterionColumns, glyphs: G
     """`✓ error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long. lead: words before its name,
     where it stands among gates.
     """
-    mark, ink = criterion_mark(criterion.verdict, glyphs)
+    mark, ink = criterion_mark(criterion, glyphs)
+    bad = breaching(criterion)
+    value = Ink.BAD if bad else Ink.UNKNOWN if criterion.verdict in BLIND else Ink.STRONG
     gauge: Row = EMPTY
     if columns.near and criterion.near is None:
         gauge = row(" " * (columns.near + 2))
     elif columns.near:
-        warn = criterion.verdict is not Verdict.FAIL or (criterion.near or 0.0) >= NEAR
+        warn = bad or (criterion.near or 0.0) >= NEAR
         gauge = (("  ", Ink.TEXT), *bar(criterion.near or 0.0, columns.near, glyphs, Ink.BAD if warn else Ink.OK))
     return row(
         (f" {mark} ", ink),
         cell(lead + label_of(criterion), columns.name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
-        right(clean(criterion.now), columns.now, value_ink(criterion.verdict, Verdict.FAIL)),
+        right(clean(criterion.now), columns.now, value),
         *gauge,
-        right(held_for(criterion), HELD_FOR, Ink.BAD if criterion.verdict in TRIPS else Ink.DIM),
+        right(held_for(criterion), HELD_FOR, Ink.BAD if bad else Ink.DIM),
     )
 
 

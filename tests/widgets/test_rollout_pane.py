@@ -298,3 +298,19 @@ def test_flying_blind_is_a_word_in_every_state() -> None:
     for state in (RolloutState.SOAKING, RolloutState.WAITING, RolloutState.HELD):
         words = plain(state_words(replace(played.VIEW, state=state, blind=True)))
         assert words == f"{state.value.upper()}  FLYING BLIND "
+
+
+def test_a_criterion_whose_samples_are_yet_to_come_is_no_breach() -> None:
+    early = replace(played.CRITERIA[1], verdict=Verdict.PENDING, near=0.0, detail="the first sample is yet to come")
+    picture = played.with_rollout(replace(played.VIEW, criteria=(early, played.CRITERIA[3])))
+    [row] = [spans for spans in rows(picture, 118, 20) if "session violations" in plain(spans)]
+    assert (" ○ ", Ink.DIM) in row and not {ink for _, ink in row} & {Ink.BAD, Ink.ALARM}
+    assert inks(picture)["SOAKING"] is Ink.OK
+    assert said(picture, 78, 6).index("p99 latency") < said(picture, 78, 6).index("rolls back when")
+
+
+def test_a_small_title_says_what_is_urgent_and_leaves_the_name_to_the_phases() -> None:
+    elsewhere = replace(played.VIEW, environment="sandbox-staging", speed=1440.0)
+    words = title(played.with_rollout(elsewhere), wide=False)
+    assert words == "phase 4 of 8 ·  in SANDBOX-STAGING  · look due in 9m · 1440 times as fast"
+    assert title(played.breaching(), wide=False) == "phase 4 of 8 · look overdue 12m: o, then k"
