@@ -17,7 +17,7 @@ from console.systems.kubernetes_connection import DEPLOYMENTS, JSON_PATCH, PODS,
 from console.systems.kubernetes_objects import template_image, version_of
 from tests.kubernetes.cluster import BAD, NAME, NEW, OLD, World, utc_now
 from tests.kubernetes.driving import QUICK, WRITES, Driver, Killed, ask
-from tests.kubernetes.proxy import Handler, Request
+from tests.kubernetes.proxy import Handler, Request, status_body
 
 Json = dict[str, Any]
 
@@ -165,6 +165,21 @@ def test_a_driver_killed_before_any_write_is_followed_by_one_that_reaches_the_sa
     assert done == [{NAME: (OLD, 2), CANARY: (NEW, 1)}, {NAME: (NEW, 3)}]
     assert env(world, NAME) == {"AUDIT_LEVEL": "FULL"}
     assert writes(world) == 5
+
+
+@pytest.mark.parametrize("away", [1, 2])
+def test_a_server_that_is_away_for_a_while_is_waited_for(world: World, away: int) -> None:
+    world.deploy(replicas=2)
+    told = strategy(world, world.proxy.api())
+
+    def leave(_line: str) -> None:
+        if len(driver.writes) == away:
+            world.proxy.answer(lambda _request: True, 503, status_body(503, "Busy", "etcd has no leader"), times=4)
+
+    driver = Driver(on_write=leave)
+    assert driver.apply(told, ask(ONE_POD)).writes == 2
+    assert shape(world) == {NAME: (OLD, 1), CANARY: (NEW, 1)}
+    assert any("etcd has no leader; trying again" in line for line in driver.lines)
 
 
 @pytest.mark.parametrize("lost", ["POST", "PATCH", "DELETE"])

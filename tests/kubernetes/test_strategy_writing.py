@@ -216,6 +216,15 @@ def test_told_to_stop_waiting_says_how_it_stood(world: World) -> None:
         driver.writer(world.api).wait_ready(world.set_version(BAD))
 
 
+def test_a_server_that_is_lost_while_waiting_leaves_it_unverified(world: World) -> None:
+    world.deploy(replicas=1)
+    written = world.set_version(BAD)
+    driver = Driver(when=lambda _line: world.proxy.answer(lambda _request: True, 503, b"", times=None))
+    short = replace(QUICK, contact=timedelta(milliseconds=300))
+    with pytest.raises(Unverified, match=rf"GET .* in {world.namespace}: it cannot be read: kubernetes 127"):
+        driver.writer(world.proxy.api(), short).wait_ready(written)
+
+
 def test_marks_are_put_on_objects_without_annotations(world: World) -> None:
     world.api.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bare"}, "data": {}})
     change = [{"op": "add", "path": "/data", "value": {"a": "1"}}]

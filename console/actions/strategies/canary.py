@@ -228,9 +228,14 @@ class CanaryStrategy:
         if canary is None:
             return ""
         labels = dict((stable["spec"]["template"].get("metadata") or {}).get("labels") or {})
+        try:
+            services = find_all(self._api, self._namespace, SERVICES)
+        except ActionFailed:
+            # Who may not list Services can still release; the share that is measured tells.
+            return ""
         served = [
             each
-            for each in find_all(self._api, self._namespace, SERVICES)
+            for each in services
             if (selector := each["spec"].get("selector")) and selector.items() <= labels.items()
         ]
         theirs = canary_labels(stable, canary)

@@ -8,6 +8,7 @@ from typing import Any
 
 from console.actions.strategies.base import ROLLOUT, Asked
 from console.actions.strategies.recorded import recorded_template, replicas_of, version_in
+from console.actions.strategies.restoring import resized
 from console.actions.strategies.settings import (
     SETTINGS,
     annotated,
@@ -95,7 +96,7 @@ def back(
 
     def stable_back(pods: int, unchanged: str) -> Move:
         def change(live: Json) -> Operations:
-            return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *retemplated(live, template), *_resized(live, pods)]
+            return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *retemplated(live, template), *resized(live, pods)]
 
         what = _difference(spec, stable, str(record["version"]), pods, {}, unchanged)
         return Move(spec.stable, what, f"{spec.stable}: {what}" if _differs(stable, template, pods) else "", change)
@@ -136,7 +137,7 @@ def _stable_takes_all(spec: Canary, asked: Asked, stable: Json, canary: Json | N
         template = released(live["spec"]["template"], spec.container, asked.version, values, where=spec.stable)
         marks = annotated(live, {TOTAL: str(total), SETTINGS: kept})
         pods = max(total, replicas_of(live))
-        return _or_claim(asked, live, [*marks, *retemplated(live, template), *_resized(live, pods)])
+        return _or_claim(asked, live, [*marks, *retemplated(live, template), *resized(live, pods)])
 
     what = _difference(spec, stable, asked.version, max(total, replicas_of(stable)), values)
     return Move(spec.stable, what, f"{spec.stable}: {what}" if change(stable) else "", change)
@@ -152,7 +153,7 @@ def _canary_ends(spec: Canary, asked: Asked, canary: Json | None) -> Move:
         says = f"{spec.canary}: {what}, then it is deleted, for it was made here"
     elif pods:
         says = f"{spec.canary}: {what}"
-    return Move(spec.canary, what, says, lambda live: _or_claim(asked, live, _resized(live, 0)), ends=ends)
+    return Move(spec.canary, what, says, lambda live: _or_claim(asked, live, resized(live, 0)), ends=ends)
 
 
 def _canary_takes(spec: Canary, asked: Asked, stable: Json, canary: Json | None, pods: int, total: int) -> Move:
@@ -166,7 +167,7 @@ def _canary_takes(spec: Canary, asked: Asked, stable: Json, canary: Json | None,
 
     def change(live: Json) -> Operations | None:
         return _or_claim(
-            asked, live, [*annotated(live, marks), *retemplated(live, labelled(live)), *_resized(live, pods)]
+            asked, live, [*annotated(live, marks), *retemplated(live, labelled(live)), *resized(live, pods)]
         )
 
     if canary is not None:
@@ -192,7 +193,7 @@ def _canary_back(spec: Canary, record: Mapping[str, Any] | None, canary: Json, s
 
     def change(live: Json) -> Operations:
         put = retemplated(live, template) if template is not None else []
-        return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *put, *_resized(live, wanted)]
+        return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *put, *resized(live, wanted)]
 
     ends = record is None and bool(annotation(canary, MADE))
     version = str(record["version"]) if record is not None and not lost else version_in(canary, spec.container)
@@ -205,10 +206,10 @@ def _canary_back(spec: Canary, record: Mapping[str, Any] | None, canary: Json, s
 
 def _scaled(name: str, asked: Asked, live: Json, pods: int, total: int) -> Move:
     def change(live: Json) -> Operations | None:
-        return _or_claim(asked, live, [*annotated(live, {TOTAL: str(total)}), *_resized(live, pods)])
+        return _or_claim(asked, live, [*annotated(live, {TOTAL: str(total)}), *resized(live, pods)])
 
     what = f"{replicas_of(live)} → {_pods(pods)}"
-    return Move(name, what, f"{name}: {what}" if _resized(live, pods) else "", change)
+    return Move(name, what, f"{name}: {what}" if resized(live, pods) else "", change)
 
 
 def _made(spec: Canary, asked: Asked, stable: Json, template: Json, pods: int, marks: Mapping[str, str]) -> Json:
@@ -230,12 +231,6 @@ def _made(spec: Canary, asked: Asked, stable: Json, template: Json, pods: int, m
             **{key: stable["spec"][key] for key in _COPIED if key in stable["spec"]},
         },
     }
-
-
-def _resized(live: Json, pods: int) -> list[Json]:
-    if replicas_of(live) == pods:
-        return []
-    return [{"op": "add", "path": "/spec/replicas", "value": pods}]
 
 
 def _differs(live: Json, template: Json | None, pods: int) -> bool:

@@ -51,6 +51,8 @@ class Follow:
                     f"{self._version} was written; look who does, then resume (h) to write it again"
                 )
             standing = writer.standing(live)
+            if last is None and standing.verified:
+                return live
             if last is None or _counts(standing) != _counts(last):
                 moved = time.monotonic()
                 writer.say(f"{self._name}: {standing.line(self._version)}")

@@ -20,6 +20,7 @@ from console.actions.strategies.recorded import (
     standing_of,
     version_in,
 )
+from console.actions.strategies.restoring import resized
 from console.actions.strategies.settings import (
     SETTINGS,
     annotated,
@@ -162,7 +163,8 @@ class RollingStrategy:
             name, container = self._spec.deployment, self._spec.container
             template = released(live["spec"]["template"], container, asked.version, values, where=name)
             marks = annotated(live, {SETTINGS: settings_text(values)})
-            operations = [*marks, *retemplated(live, template), *_resized(live, self._spec.replicas)]
+            wanted = replicas_of(live) if self._spec.replicas is None else self._spec.replicas
+            operations = [*marks, *retemplated(live, template), *resized(live, wanted)]
             # Marks of another rollout would tell another version.
             return operations if operations or annotation(live, ROLLOUT) != asked.rollout else None
 
@@ -174,7 +176,7 @@ class RollingStrategy:
 
         def change(live: Json) -> Operations:
             wanted = self._pods_back(record, live)
-            return [*annotated(live, {SETTINGS: ""}), *retemplated(live, template), *_resized(live, wanted)]
+            return [*annotated(live, {SETTINGS: ""}), *retemplated(live, template), *resized(live, wanted)]
 
         return change
 
@@ -218,9 +220,3 @@ class RollingStrategy:
             f"{self._spec.deployment} cannot take the traffic: {why}. There is no other side: hold, and page whoever "
             "is on call"
         )
-
-
-def _resized(live: Json, pods: int | None) -> list[Json]:
-    if pods is None or replicas_of(live) == pods:
-        return []
-    return [{"op": "add", "path": "/spec/replicas", "value": pods}]

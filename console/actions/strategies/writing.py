@@ -55,7 +55,7 @@ def passes(error: KubernetesError) -> bool:
 
 def annotation(thing: Json | None, key: str) -> str:
     """The object's annotation of that key, empty where it has none or there is no object."""
-    return str(((thing or {}).get("metadata") or {}).get("annotations", {}).get(key, ""))
+    return str((((thing or {}).get("metadata") or {}).get("annotations") or {}).get(key, ""))
 
 
 def pointer(*keys: str) -> str:
