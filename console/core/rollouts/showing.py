@@ -9,7 +9,7 @@ from datetime import datetime
 from console.core.evaluation import Evaluation, Verdict
 from console.core.rollouts.asking import ACTIONS, may
 from console.core.rollouts.bodies import judged_body, judged_from, view_body
-from console.core.rollouts.judging import armed, bearing, blind, breached, shown_value, standing, verdict
+from console.core.rollouts.judging import armed, bearing, blind, breached, shown_value, verdict
 from console.core.rollouts.plan import Phase, RolloutPlan, Rule
 from console.core.rollouts.schedule import schedule
 from console.core.rollouts.soak import left
@@ -31,7 +31,6 @@ from console.core.units import Dimension, Unit, show
 __all__ = ["judged_body", "judged_from", "near", "view_body", "view_of"]
 
 _UNKNOWN = (Verdict.NODATA, Verdict.ERROR)
-_LOOKED_AT = (RolloutState.SOAKING, RolloutState.WAITING)
 NOTHING_SEEN = "—"
 
 
@@ -233,7 +232,7 @@ def _history(plan: RolloutPlan, attempt: Attempt) -> AttemptView:
 def _look_due(phase: Phase, rollout: Rollout) -> datetime | None:
     """When a person should look next; it may be past."""
     attempt = rollout.attempt
-    if phase.cadence is None or attempt is None or standing(rollout) not in _LOOKED_AT:
+    if phase.cadence is None or attempt is None:
         return None
     since = attempt.looked_at or attempt.confirmed_at
     return None if since is None else since + phase.cadence

@@ -74,6 +74,13 @@ def test_a_soak_says_how_much_is_left_and_what_comes_then() -> None:
     assert view(run(hours=41)).why.endswith("then sign-offs and checklist decide (Enter opens them)")
 
 
+def test_a_soak_without_gates_says_what_it_is_watched_by() -> None:
+    assert view(run(phase(gates=()), hours=1)).why.startswith("no criterion trips; 47h to go")
+    assert view(run(phase(gates=(), criteria=()), hours=1)).why.startswith("it is watched; 47h to go")
+    begun = run(phase(), hours=1)
+    assert said(begun, FAST, Verdict.PENDING).why.startswith("no gate fails; 47h to go")
+
+
 def test_flying_blind_says_what_cannot_be_judged_and_why() -> None:
     begun = run(phase(), hours=1)
     shown = said(begun, ERRORS, Verdict.ERROR, detail="prometheus answered 503")

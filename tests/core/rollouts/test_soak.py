@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,13 @@ def test_seconds_observed_good_count() -> None:
     assert left(soak, 48 * HOUR) == 47 * HOUR
     assert not done(soak, HOUR + SECOND)
     assert done(soak, HOUR)
+
+
+@pytest.mark.parametrize(
+    "first", [lambda: tick(Soak(), NOON, Mood.GOOD, RULES, passed=HOUR), lambda: skip(Soak(), NOON)]
+)
+def test_a_clock_that_was_never_marked_begins_where_it_is_first_looked_at(first: Callable[[], Soak]) -> None:
+    assert first() == started(NOON)
 
 
 def test_bad_seconds_do_not_count_and_the_soak_goes_on_after_them() -> None:
