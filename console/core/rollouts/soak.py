@@ -195,7 +195,7 @@ def held(soak: Soak, since: datetime, until: datetime) -> Soak:
     if since <= soak.marked:
         return skip(soak, until)
     fresh = without((Gap(soak.marked, since),), soak.ahead)
-    return skip(_gapped(replace(skip(soak, since), marked=since), fresh), until)
+    return skip(_gapped(skip(soak, since), fresh), until)
 
 
 def open_gaps(soak: Soak) -> tuple[Gap, ...]:
