@@ -1,4 +1,4 @@
-"""The rolling strategy against an API server, and settings put on whatever runs the version."""
+"""The rolling strategy against an API server, and the settings that it puts on the container."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from console.actions.strategies.base import Fenced
 from console.actions.strategies.rolling import RollingStrategy
-from console.actions.strategies.settings import apply_settings
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Rolling, Share
 from console.systems.kubernetes_connection import DEPLOYMENTS, JSON_PATCH, KubernetesApi
@@ -159,17 +158,10 @@ def test_a_container_that_is_not_there_is_refused_by_name(world: World) -> None:
     assert told.foresee(ask(WHOLE)).refused.startswith("there is no container wall; there are firewall")
 
 
-def test_timed_settings_go_to_whatever_runs_the_version(world: World) -> None:
+def test_timed_settings_are_set_later_and_kept_by_what_follows(world: World) -> None:
     world.deploy(replicas=1)
-    world.deploy("other", version=NEW, replicas=1)
-    before = world.live()["spec"]
-    driver = Driver()
-    asked = ask(WHOLE, AUDIT_LEVEL="INFO")
-    names = (NAME, "other", "not-there")
-    for _ in range(2):
-        said = apply_settings(world.api, world.namespace, names, "firewall", asked, patience=QUICK, **driver.hands)
-        assert said == "AUDIT_LEVEL=INFO is set on other"
-    assert len(driver.writes) == 1
-    assert world.live()["spec"] == before
-    with pytest.raises(ActionFailed, match=f"none of {NAME} in {world.namespace} runs {NEW}"):
-        apply_settings(world.api, world.namespace, (NAME,), None, asked, patience=QUICK, **driver.hands)
+    told = strategy(world)
+    Driver().apply(told, ask(WHOLE, AUDIT_LEVEL="FULL", LIMIT="5"))
+    assert Driver().apply(told, ask(WHOLE, AUDIT_LEVEL="INFO")).writes == 1
+    assert Driver(epoch=2).apply(told, ask(WHOLE)).writes == 0
+    assert variables(world) == [{"name": "AUDIT_LEVEL", "value": "INFO"}, {"name": "LIMIT", "value": "5"}]

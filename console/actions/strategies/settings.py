@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from console.actions.strategies.base import ROLLOUT, Asked, Say
-from console.actions.strategies.writing import Operations, Patience, Writer, annotation, pointer
-from console.core.operations import ActionFailed, Refused
+from console.actions.strategies.base import ROLLOUT, Asked
+from console.actions.strategies.writing import annotation, pointer
+from console.core.operations import Refused
 from console.systems.kubernetes_objects import template_text
-
-if TYPE_CHECKING:
-    from console.systems.kubernetes_connection import KubernetesApi
 
 Json = dict[str, Any]
 
@@ -128,50 +124,6 @@ def retemplated(live: Mapping[str, Any], template: Mapping[str, Any]) -> list[Js
     if live["spec"].get("paused"):
         operations.append({"op": "remove", "path": "/spec/paused"})
     return operations
-
-
-def apply_settings(
-    api: KubernetesApi,
-    namespace: str,
-    deployments: Iterable[str],
-    container: str | None,
-    asked: Asked,
-    *,
-    say: Say,
-    on_write: Say,
-    fence: Callable[[], None],
-    stopped: threading.Event,
-    patience: Patience | None = None,
-) -> str:
-    """Set `asked.settings` on every one of the Deployments that runs the version asked for and wants pods, and wait
-    until it is ready. Returns one line. Raises as `Writer`, and ActionFailed where none of them runs the version.
-    """
-    from console.systems.kubernetes_connection import DEPLOYMENTS
-
-    writer = Writer(api, namespace, asked, say=say, on_write=on_write, fence=fence, stopped=stopped, patience=patience)
-    names = tuple(deployments)
-    text = ", ".join(f"{key}={value}" for key, value in asked.settings)
-    done: list[str] = []
-    for name in names:
-        live = writer.read(DEPLOYMENTS, name)
-        if live is None or live["spec"].get("replicas") == 0:
-            continue
-        if not runs(live["spec"]["template"], container, asked.version):
-            continue
-
-        def change(live: Json, name: str = name) -> Operations | None:
-            template = with_settings(live["spec"]["template"], container, asked.settings, where=name)
-            kept = settings_text(settings_of(live, asked))
-            return [*annotated(live, {SETTINGS: kept}), *retemplated(live, template)] or None
-
-        writer.wait_ready(writer.write(DEPLOYMENTS, name, change, text), container)
-        done.append(name)
-    if not done:
-        raise ActionFailed(
-            f"{text} was not set: none of {', '.join(names)} in {namespace} runs {asked.version}; "
-            "look at pane 1, then resume (h)"
-        )
-    return f"{text} is set on {' and '.join(done)}"
 
 
 def _source(source: Mapping[str, Any]) -> str:
