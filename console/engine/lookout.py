@@ -89,10 +89,10 @@ def unmet(tools: Tools, phase: Phase) -> tuple[str, ...]:
     if asks and api is None:
         found.append(f"no Kubernetes is configured for {tools.environment.name}")
     elif api is not None:
-        from console.actions.strategies import preconditions
+        from console.actions.strategies.preconditions import unmet as not_held
 
         names = deployments_of(phase)
-        found += preconditions.unmet(
+        found += not_held(
             api,
             tools.namespace,
             sticky_sessions=needs.sticky_sessions,

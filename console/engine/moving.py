@@ -94,7 +94,8 @@ class Moving:
         self.say(told)
         parts = [told]
         if good.get("flags") is not None and phase.flags is not None:
-            parts += self._flag_store(phase).restore(good["flags"])
+            names = (*phase.flags.on, *phase.flags.off)
+            parts += self._flag_store(phase).restore(good["flags"], names)
         if restored := self.release(good):
             parts.append(restored)
         for step in self.plan.then:

@@ -13,7 +13,7 @@ from typing import Any
 from console.actions.strategies.base import Fenced
 from console.core.evaluation import Evaluation
 from console.core.operations import ActionFailed, Refused, Unverified
-from console.core.picture import AlertState
+from console.core.picture import AlertState, Picture
 from console.core.rollouts import machine
 from console.core.rollouts.facts import Kind
 from console.core.rollouts.plan import Phase, RolloutPlan
@@ -45,7 +45,8 @@ class RolloutWorld:
     """Judges and moves one rollout's environments. Usable from one thread; its jobs run in threads of their own.
 
     ledger: where what is good is recorded before the first write. fence: raises Overtaken where this process no longer
-    drives. clock: the wall's.
+    drives. clock: the wall's. wake: called when rules can be judged anew and when a job has ended: a breach does
+    not wait for the driver's own beat.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class RolloutWorld:
         environ: Mapping[str, str],
         clock: Callable[[], datetime],
         fence: Callable[[], None],
+        wake: Callable[[], None],
         interval: timedelta = INTERVAL,
     ) -> None:
         self._system = system
@@ -67,18 +69,15 @@ class RolloutWorld:
         self._environ = environ
         self._clock = clock
         self._fence = fence
+        self._wake = wake
         self._interval = interval
+        self._judged_at: datetime | None = None
         self._engines: dict[str, Engine] = {}
         self._running: _Running | None = None
         self._lookout = Lookout(clock=clock)
         self._past = Past()
         self._environment = ""
         self._version = ""
-
-    @property
-    def ended(self) -> bool:
-        """Whether a job has ended and its outcome was not taken yet."""
-        return self._running is not None and self._running.progress.outcome != "running"
 
     def judge(self, rollout: Rollout, phase: Phase, now: datetime) -> Judged:
         """The verdicts of the phase's rules now, and what is unmet or has drifted."""
@@ -169,6 +168,7 @@ class RolloutWorld:
                 conditions=tuple(rule.condition for phase in phases for rule in phase.rules),
                 version=version,
             )
+            engine.subscribe(self._came)
             engine.start()
             self._engines[environment] = engine
         return self._engines[environment]
@@ -217,6 +217,13 @@ class RolloutWorld:
             log.exception("job %s", job.what)
             ended = Progress(job, "unknown", f"{type(error).__name__}: {error}; verify what it left behind")
         running.progress = ended
+        self._wake()
+
+    def _came(self, picture: Picture) -> None:
+        """A picture: only one of a new tick of its engine has new samples."""
+        if picture.alerts.checked_at != self._judged_at:
+            self._judged_at = picture.alerts.checked_at
+            self._wake()
 
     def _done(
         self, job: Job, rollout: Rollout, phase: Phase, say: Callable[[str], None], stopped: threading.Event

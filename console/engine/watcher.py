@@ -75,6 +75,7 @@ class Watcher:
         self._world: RolloutWorld | None = None
         self._driver: Driver | None = None
         self._told = ""
+        self._wake = threading.Event()
         self._exit: int | None = None
 
     def run(self, stopped: threading.Event) -> int:
@@ -150,6 +151,7 @@ class Watcher:
             environ=self._environ,
             clock=self._clock,
             fence=lambda: self._fence(lease),
+            wake=self._wake.set,
             interval=timedelta(seconds=self._interval),
         )
         self._driver = Driver(
@@ -231,12 +233,12 @@ class Watcher:
         self._world = self._driver = self._lease = None
 
     def _rest(self, began: float, stopped: threading.Event) -> None:
-        """Until the next tick, or sooner when somebody wrote into the journal or a job ended."""
+        """Until the next tick: sooner when rules were judged anew, somebody wrote into the journal, or a job ended."""
         number = self._newest()
-        while not stopped.wait(LOOK) and self._exit is None:
-            if time.monotonic() - began >= self._interval or self._newest() != number:
-                return
-            if self._world is not None and self._world.ended:
+        while not stopped.is_set() and self._exit is None:
+            woken = self._wake.wait(LOOK)
+            self._wake.clear()
+            if woken or time.monotonic() - began >= self._interval or self._newest() != number:
                 return
 
     def _newest(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,9 +30,9 @@ def health() -> Iterator[Health]:
 
 
 @pytest.fixture
-def pair(server: Server, health: Health, tmp_path: Path, request: pytest.FixtureRequest) -> Pair:
+def pair(server: Server, health: Health, tmp_path: Path) -> Pair:
     """A world whose phases a person promotes."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower())[:50].strip("-")
+    name = f"rollout-{secrets.token_hex(3)}"
     return make_pair(server, tmp_path / "pair", name, health.port, promotion="person")
 
 

@@ -25,7 +25,7 @@ def context() -> ForkServerContext:
     return made
 
 
-def watch(folder: str, kill_after: int, log: str, take_over: bool) -> None:
+def watch(folder: str, kill_after: int, log: str, take_over: bool, interval: float) -> None:
     """Run a watcher until the rollout is over; killed right after its `kill_after`-th write into the journal."""
     from console.engine.watcher import AlreadyWatched, Watcher
     from console.systems.loader import load_system
@@ -45,7 +45,7 @@ def watch(folder: str, kill_after: int, log: str, take_over: bool) -> None:
         say=lambda line: print(f"{os.getpid()} {line}", file=output),
         until_over=True,
         take_over=take_over,
-        interval=timedelta(seconds=0.3),
+        interval=timedelta(seconds=interval),
     )
     try:
         os._exit(watcher.run(stopped))
@@ -97,9 +97,9 @@ class Life:
             self.process.join(5)
 
 
-def start(folder: Path, kill_after: int = NEVER, *, take_over: bool = False) -> Life:
-    """A watcher on the files of `folder`."""
-    arguments = (str(folder), kill_after, str(folder / "watcher.log"), take_over)
+def start(folder: Path, kill_after: int = NEVER, *, take_over: bool = False, interval: float = 0.3) -> Life:
+    """A watcher on the files of `folder`. interval: of its ticks, in seconds."""
+    arguments = (str(folder), kill_after, str(folder / "watcher.log"), take_over, interval)
     process = context().Process(target=watch, args=arguments, daemon=True)
     process.start()
     return Life(process)

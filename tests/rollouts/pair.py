@@ -79,6 +79,7 @@ class Server:
     """An embedded API server with pods that pretend to run."""
 
     kubeconfig: Path
+    process: subprocess.Popen[str]
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def running_server(folder: Path) -> Iterator[Server]:
         json.loads(process.stdout.readline())
         threading.Thread(target=process.stdout.read, daemon=True).start()
         try:
-            yield Server(path)
+            yield Server(path, process)
         finally:
             process.terminate()
             process.wait(10)
