@@ -70,12 +70,13 @@ class Signal:
     """A metric's script. Of pieces that overlap the one that began last counts; where there is none, the usual value.
 
     kept: a server keeps the samples while nobody watches, so that they can be read later; else they are the console's
-    own, and a point at which the console did not look has none.
+    own, and a point at which the console did not look has none. version: grows whenever the script is added to.
     """
 
     def __init__(self, step: timedelta, *, kept: bool) -> None:
         self.step = step
         self.kept = kept
+        self.version = 0
         self._usual: list[tuple[datetime, float]] = []
         self._pieces: list[Piece] = []
         self._lost: list[Piece] = []
@@ -126,6 +127,12 @@ class Signal:
                 found.append(at)
                 at += half
         return sorted(set(found)) if flapping else found
+
+    @property
+    def holed(self) -> bool:
+        """Whether there are points without a sample, or times at which nothing can be read."""
+        silent = any(isinstance(piece.shape, Gone | Broken) for piece in self._pieces)
+        return silent or bool(self._lost) or bool(self._unread)
 
     def sloping(self, begin: datetime, end: datetime) -> bool:
         """Whether a line rises or falls anywhere between."""
@@ -185,6 +192,7 @@ class Signal:
         del self._held[keep:]
 
     def _edge(self, at: datetime) -> None:
+        self.version += 1
         if at < FOREVER:
             insort(self._edges, at)
 

@@ -28,6 +28,7 @@ NOTHING = timedelta(0)
 BACK = 160
 """How many points are read besides those of a condition's window: a strip, and since when a truth lasts."""
 SLICES = 8
+MOST_KNOWN = 2000
 CHUNKS = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2), timedelta(days=1))
 """How far ahead is looked at once, so that a flapping metric is not followed to its end at each of its turns."""
 
@@ -79,6 +80,8 @@ class ScriptedWorld:
         self._clock = clock
         self._running: _Running | None = None
         self._tried: dict[tuple[str, int], int] = {}
+        self._version = 0
+        self._known: dict[tuple[str, datetime | None, datetime, datetime | None], Evaluation] = {}
 
     def judge(self, rollout: Rollout, phase: Phase, now: datetime) -> Judged:
         """The verdicts of every rule that must be judged at `now`, from the samples that the script gives by then."""
@@ -198,22 +201,25 @@ class ScriptedWorld:
     def _probes(self, condition: Condition, began: datetime | None, now: datetime, until: datetime) -> list[datetime]:
         """The ticks in (now, until] at which to look, in order."""
         signals = [self._signals[name] for name in condition.metrics]
-        spans = _spans(condition, [signal.step for signal in signals])
-        reach = max(spans) + 2 * max(signal.step for signal in signals)
-        knots: set[datetime] = set()
+        step = max(signal.step for signal in signals)
+        holed = condition.floor is not None or any(signal.holed for signal in signals)
+        spans = _spans(condition, step, holed=holed)
+        reach = max(spans) + 2 * step
         edges = {edge for signal in signals for edge in signal.edges(now - reach, until)}
         if began is not None:
             cut = began + self._ranges.get(condition.metric, NOTHING)
             if cut > now - reach:
                 edges.add(cut)
-        for edge in edges:
-            for signal in signals:
-                last = edge - (edge - EPOCH) % signal.step
-                knots.update(start + span for start in (edge, last) for span in spans)
+        both_sides = holed or not isinstance(condition.test, Comparison | FailedChecks)
         probes: set[datetime] = set()
-        for knot in knots:
-            tick = self.up(knot)
-            probes.update(at for at in (tick - self._tick, tick) if now < at <= until)
+        for edge in edges:
+            starts = {edge, *(edge - (edge - EPOCH) % signal.step for signal in signals)} if holed else (edge,)
+            for knot in (start + span for start in starts for span in spans):
+                tick = self.up(knot)
+                if now < tick <= until:
+                    probes.add(tick)
+                if (both_sides or knot == edge) and now < tick - self._tick <= until:
+                    probes.add(tick - self._tick)
         sloping = any(signal.sloping(now - reach, until) for signal in signals)
         if edges or sloping:
             probes.add(EPOCH + (until - EPOCH) // self._tick * self._tick)
@@ -233,6 +239,16 @@ class ScriptedWorld:
         return sliced
 
     def _evaluation(self, asked: ToJudge, now: datetime, read: datetime | None = None) -> Evaluation:
+        """The verdict at `now`, worked out once as long as the script stays as it is."""
+        version = sum(signal.version for signal in self._signals.values())
+        if version != self._version or len(self._known) > MOST_KNOWN:
+            self._version, self._known = version, {}
+        key = (asked.rule.text, asked.began, now, read)
+        if key not in self._known:
+            self._known[key] = self._evaluated(asked, now, read)
+        return self._known[key]
+
+    def _evaluated(self, asked: ToJudge, now: datetime, read: datetime | None) -> Evaluation:
         """The verdict at `now`. read: when what a server kept is read, where that is later."""
         condition, began = asked.rule.condition, asked.began
         if unknown := [name for name in condition.metrics if name in self._absent.get(asked.environment, ())]:
@@ -297,14 +313,14 @@ def tick_of(metrics: Iterable[Metric]) -> timedelta:
     return timedelta(seconds=math.gcd(*seconds)) if seconds else timedelta(seconds=15)
 
 
-def _spans(condition: Condition, steps: Sequence[timedelta]) -> list[timedelta]:
-    """How long after a change of the script a verdict on it may change."""
-    step = max(steps)
-    spans = [NOTHING, step, fresh_for(step), fresh_for(step) + step]
+def _spans(condition: Condition, step: timedelta, *, holed: bool) -> list[timedelta]:
+    """How long after a change of the script a verdict on it may change; more moments where samples are missing."""
+    spans = [NOTHING, step, fresh_for(step), fresh_for(step) + step] if holed else [NOTHING]
     match condition.test:
         case Comparison(lasting=span) if span:
-            spans += [span * part for part in (0.2, 0.8, 1.0, 1.2, 2.0)]
-            spans += [span - step, span + step]
+            spans += [span, span + step]
+            if holed:
+                spans += [span - step, *(span * part for part in (0.2, 0.8, 1.2, 2.0))]
         case Average(span=span) | Stability(span=span):
             spans += [span * 0.8, span - step, span, span + step]
         case Freshness(within=span):
