@@ -85,6 +85,34 @@ def test_a_share_falls_where_both_are_of_one_kind(one: str, other: str, falls: b
         assert len(plan_in(tmp_path, text).phases) == 3
 
 
+@pytest.mark.parametrize(
+    ("later", "wrong"),
+    [
+        ("[{after: 24h, set: {A: b}}]", ""),
+        ("[{after: 1h, set: {A: b}}, {after: 2h, set: {A: c}}]", ""),
+        ("[{after: 24h1s, set: {A: b}}]", "its soak of 24h ends it before"),
+        ("[{after: 2h, set: {A: b}}, {after: 2h, set: {A: c}}]", "goes back to 2h"),
+    ],
+)
+def test_later_settings_come_one_after_the_other_and_while_the_phase_lasts(
+    later: str, wrong: str, tmp_path: Path
+) -> None:
+    text = PLAN.replace("    sign_offs: [lead]\n", f"    promotion: automatic\n    later: {later}\n")
+    if wrong:
+        assert [wrong in fault.wrong for fault in refused(tmp_path, text)] == [True]
+    else:
+        assert plan_in(tmp_path, text).phases[1].settings[-1].values
+    asked = text.replace("promotion: automatic", "promotion: person")
+    assert ("ends it before" in wrong or not wrong) == bool(_read(tmp_path, asked))
+
+
+def _read(folder: Path, text: str) -> bool:
+    try:
+        return bool(plan_in(folder, text))
+    except BrokenFile:
+        return False
+
+
 @pytest.mark.parametrize("clock", ["24:00", "9:60", "99:99"])
 def test_an_hour_of_no_day_is_no_moment(clock: str, tmp_path: Path) -> None:
     assert "hours to 23" in refused(tmp_path, PLAN.replace("day 1 09:00", f"day 1 {clock}"))[0].right
