@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from console.engine.processes import lives, process_mark
 from console.journal import leases as module
 from console.journal.journal import JournalError
