@@ -20,7 +20,7 @@ def as_text(view: RolloutView) -> list[str]:
         f"  {view.state.value.upper()}{blind}  {view.why}",
         f"  driver    {driver}, epoch {view.driver.epoch}",
     ]
-    if view.soak is not None:
+    if view.soak is not None and view.soak.needed:
         soak = view.soak
         missed = f"  {show_span(soak.unobserved)} unobserved" if soak.unobserved else ""
         anew = f"  began anew {soak.restarts} times" if soak.restarts else ""

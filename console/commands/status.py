@@ -11,6 +11,7 @@ from console.commands.plain import as_json
 from console.commands.wishes import add_choice
 from console.core.picture import AlertState, Picture, SourceState
 from console.core.readings import LogCounts
+from console.core.rollouts.state import RolloutState
 from console.core.units import show, unit
 
 EXAMPLES = """examples:
@@ -18,8 +19,8 @@ EXAMPLES = """examples:
   hakgal-console status --system hak-gal --env staging
   hakgal-console status --json | jq '.alerts.alerts[] | select(.state == "firing")'
 
-exit codes: 0 all is well; 1 an alert fires, a source or a health check fails, a rule is without data, or a deployment
-is stuck or not ready; 2 the command was not understood
+exit codes: 0 all is well; 1 an alert fires, a source or a health check fails, a rule is without data, a deployment is
+stuck or not ready, or a rollout is held, blind, rolled back or driven by nobody; 2 the command was not understood
 """
 
 
@@ -45,7 +46,16 @@ def is_well(picture: Picture) -> bool:
     quiet = all(alert.state in (AlertState.QUIET, AlertState.PENDING) for alert in picture.alerts.alerts)
     live = all(source.state in (SourceState.LIVE, SourceState.ABSENT) for source in picture.sources)
     up = picture.deployed is None or picture.deployed.state not in ("STUCK", "NOT READY")
-    return quiet and live and up and picture.alerts.checked_at is not None
+    return quiet and live and up and _rolls_well(picture) and picture.alerts.checked_at is not None
+
+
+def _rolls_well(picture: Picture) -> bool:
+    """Whether the rollout under way, if there is one, is driven, can be judged, and is not held or rolled back."""
+    view = picture.rollout
+    if view is None or view.state.over:
+        return not picture.rollout_error
+    held = (RolloutState.HELD, RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK)
+    return view.driver.alive and not view.blind and view.state not in held
 
 
 def since(at: datetime, now: datetime) -> str:
@@ -67,6 +77,7 @@ def as_text(picture: Picture) -> list[str]:
     lines = [f"{picture.system} ▸ {picture.environment.upper()}   {now:%Y-%m-%d %H:%M:%S}Z"]
     lines += _bypass(picture)
     lines += _alerts(picture)
+    lines += _rollout(picture)
     lines += _deployed(picture)
     lines += _redis(picture)
     if picture.logs.value is not None:
@@ -115,6 +126,18 @@ def _alerts(picture: Picture) -> list[str]:
         f"{alert.title}  {alert.value}, rule {alert.condition}  {alert.detail or alert.action}"
         for alert in loud
     ]
+
+
+def _rollout(picture: Picture) -> list[str]:
+    view = picture.rollout
+    if view is None:
+        return [f"rollout    could not read: {picture.rollout_error}"] if picture.rollout_error else []
+    if view.state.over:
+        return []
+    blind = " FLYING BLIND" if view.blind else ""
+    driver = view.driver.who if view.driver.alive else "NOBODY DRIVES"
+    where = f"phase {view.phase + 1} of {len(view.phases)}, {view.here.title or view.here.name}"
+    return [f"rollout    {view.version}  {view.state.value.upper()}{blind}  {where}: {view.why}  ({driver})"]
 
 
 def _deployed(picture: Picture) -> list[str]:
