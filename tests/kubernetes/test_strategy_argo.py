@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 
 from console.actions.strategies.argo import ArgoStrategy
 from console.actions.strategies.argo_view import STEPS, rollouts
-from console.actions.strategies.base import EPOCH, ROLLOUT, Asked, Fenced
+from console.actions.strategies.base import EPOCH, ROLLOUT, Fenced
 from console.actions.strategies.writing import annotation
 from console.core.operations import ActionFailed, Refused
 from console.core.rollouts.plan import Argo, Share
 from console.systems.kubernetes_connection import JSON_PATCH, MERGE_PATCH, REPLICA_SETS, STRATEGIC_PATCH
-from tests.kubernetes.cluster import BAD, NEW, OLD, World, deployment, image
+from tests.kubernetes.argos import DONE, EVERYTHING, HALF, NOTHING, OWN, QUARTER, START, TWENTY, Argos, rollout
+from tests.kubernetes.cluster import BAD, NEW, OLD, World, image
 from tests.kubernetes.custom import ROLLOUTS, served, until
 from tests.kubernetes.driving import QUICK, Driver, ask
 from tests.kubernetes.driving import ROLLOUT as RELEASE
@@ -22,75 +24,6 @@ from tests.kubernetes.proxy import Request, status_body
 from tests.kubernetes.test_strategy_blue_green import points
 
 Json = dict[str, Any]
-
-NOTHING, TWENTY, HALF, EVERYTHING = (Share(ratio=each) for each in (0.0, 0.25, 0.5, 1.0))
-OWN: list[Json] = [{"setWeight": 50}, {"pause": {}}, {"setWeight": 75}, {"pause": {"duration": "1h"}}]
-
-
-def rollout(version: str = OLD, replicas: int = 4, **canary: Any) -> Json:
-    body = deployment("api", version, replicas)
-    body["apiVersion"], body["kind"] = ROLLOUTS.api_version, "Rollout"
-    body["spec"]["strategy"] = {"canary": {"steps": OWN, "maxSurge": 1, "maxUnavailable": 1, **canary}}
-    return body
-
-
-class Argos:
-    """A Rollout of four pods, healthy on the old version."""
-
-    def __init__(self, world: World, body: Json) -> None:
-        self.world = world
-        world.api.create(rollouts(), body)
-        self.healthy()
-        self.good = self.strategy().record()
-
-    def strategy(self, name: str = "api") -> ArgoStrategy:
-        api = self.world.proxy.api() if self.world.proxy.rules else self.world.api
-        return ArgoStrategy(api, self.world.namespace, Argo(name, "firewall"), patience=QUICK)
-
-    @property
-    def live(self) -> Json:
-        return self.world.api.get(rollouts(), "api")
-
-    @property
-    def steps(self) -> list[Json]:
-        return list(self.live["spec"]["strategy"]["canary"].get("steps") or ())
-
-    def healthy(self) -> None:
-        def look() -> bool:
-            live = self.live
-            status = live.get("status") or {}
-            seen = status.get("observedGeneration") == str(live["metadata"]["generation"])
-            return seen and status.get("phase") == "Healthy"
-
-        until(look, "the Rollout being healthy")
-
-    def sizes(self) -> dict[str, int]:
-        """Available pods by version."""
-        return {
-            each["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]: count
-            for each in self.world.api.list(REPLICA_SETS)
-            if (count := (each.get("status") or {}).get("availableReplicas", 0))
-        }
-
-    def status(self, **fields: Any) -> None:
-        """As Argo's kubectl plugin writes it."""
-        self.world.api.patch(rollouts(), "api", {"status": fields}, content_type=MERGE_PATCH, subresource="status")
-
-    def apply(self, asked: Asked, **driver: Any) -> tuple[str, Driver]:
-        made = Driver(epoch=asked.epoch, **driver)
-        return made.apply(self.strategy(), asked).says, made
-
-    def back(self, asked: Asked | None = None, **driver: Any) -> tuple[str, Driver]:
-        made = Driver(epoch=asked.epoch if asked else 1, **driver)
-        return made.roll_back(self.strategy(), self.good, asked or ask(EVERYTHING)), made
-
-    def state(self) -> tuple[dict[str, int], list[Json]]:
-        return self.sizes(), self.steps
-
-
-START = ({OLD: 4}, OWN)
-QUARTER = ({OLD: 3, NEW: 1}, [{"setWeight": 25}, {"pause": {}}])
-DONE = ({NEW: 4}, OWN)
 
 
 @pytest.fixture
@@ -147,7 +80,14 @@ def test_the_next_share_follows_without_a_dip_and_the_end_puts_the_own_steps_bac
     made = ArgoStrategy(argo.world.api, argo.world.namespace, Argo("api", "firewall"), good=argo.good)
     assert made.sides().share == 1.0
     argo.healthy()
-    argo.back()
+    kept: list[str] = []
+
+    def look(line: str) -> None:
+        if "own canary steps" in line:
+            kept.append(annotation(argo.live, STEPS))
+
+    argo.back(on_write=look)
+    assert json.loads(kept[0]) == OWN
     assert made.sides().share == 0.0
 
 
@@ -249,6 +189,21 @@ def test_somebody_elses_abort_is_noticed_and_not_taken_back(argo: Argos) -> None
     assert "abort" not in argo.live["status"]
 
 
+def test_an_abort_in_the_moment_of_a_write_or_while_it_is_waited_for_is_noticed(argo: Argos) -> None:
+    argo.apply(ask(TWENTY))
+
+    def abort(line: str) -> None:
+        if "weight 50" in line or f"run {BAD}" in line:
+            argo.status(abort=True)
+
+    with pytest.raises(ActionFailed, match="was aborted by somebody else"):
+        argo.apply(ask(HALF), on_write=abort)
+    argo.back()
+    with pytest.raises(ActionFailed, match="was aborted by somebody else"):
+        argo.apply(ask(TWENTY, version=BAD), when=abort)
+    assert argo.live["status"]["abort"] is True
+
+
 def test_an_update_of_somebody_else_is_not_taken_over(argo: Argos) -> None:
     operation = {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image("3.8")}
     argo.world.api.patch(rollouts(), "api", [operation], content_type=JSON_PATCH)
@@ -291,6 +246,9 @@ def test_a_higher_epoch_ends_the_one_that_was_overtaken(argo: Argos) -> None:
         argo.apply(ask(HALF, epoch=1))
     with pytest.raises(Fenced, match="epoch 2"):
         argo.back(ask(EVERYTHING, epoch=1))
+    assert argo.state() == QUARTER
+    with pytest.raises(Fenced, match="another watcher"):
+        argo.apply(ask(EVERYTHING, epoch=2), overtaken=True)
     assert argo.state() == QUARTER
     argo.back(ask(EVERYTHING, epoch=3))
     with pytest.raises(Fenced, match="epoch 3"):
