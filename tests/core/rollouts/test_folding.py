@@ -160,6 +160,19 @@ def test_the_engines_reason_replaces_a_persons_hold_and_not_the_other_way() -> N
     assert "held already" in unchanged(run, fact(Kind.HELD, why="lunch again"))
 
 
+def test_a_second_hold_by_a_person_changes_nothing() -> None:
+    run = soaking()
+    run.person(Kind.HELD, why="lunch")
+    assert "held already" in unchanged(run, fact(Kind.HELD, by="bob@bastion", why="coffee"))
+
+
+def test_a_hold_without_a_reason_says_so() -> None:
+    run = soaking()
+    run.person(Kind.HELD)
+    assert run.rollout.held is not None
+    assert run.rollout.held.why == "ada@bastion holds it and gave no reason"
+
+
 def test_a_rollback_that_is_under_way_is_not_held_by_a_person() -> None:
     run = soaking()
     run.write(Kind.ROLLING_BACK, why="x", epoch=1)

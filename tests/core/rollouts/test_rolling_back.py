@@ -205,3 +205,15 @@ def test_the_first_of_several_criteria_that_trips_is_named() -> None:
     decision = begun.step()
     assert isinstance(decision, decisions.RollBack)
     assert decision.why == f"memory tripped: {LEAK}, at 1.2 GB"
+
+
+def test_what_a_failed_apply_may_have_changed_can_still_be_rolled_back_before_it_is_tried_again() -> None:
+    begun = run()
+    begun.step()
+    begun.write(Kind.GOOD, environment="production", record={})
+    begun.write(Kind.HELD, why="the image cannot be pulled", kind="engine")
+    begun.ask("retry")
+    begun.step()
+    assert begun.state is RolloutState.PLANNED
+    seen(begun, ERRORS, Verdict.PASS)
+    assert isinstance(begun.step(), decisions.RollBack)

@@ -205,6 +205,16 @@ def test_the_schedule_has_dates_for_what_was_and_estimates_for_what_comes() -> N
     assert (half.mark, half.begins, half.ends) == ("here", begun.attempt.began, begun.now + 24 * HOUR)
 
 
+def test_an_interval_is_counted_from_the_confirmation_of_a_phase_that_is_done() -> None:
+    begun = run(phase(soak=NOTHING, promotion=Promotion.AUTOMATIC), phase("half", interval=7 * DAY))
+    begun.until(RolloutState.SOAKING)
+    begun.until(RolloutState.PLANNED)
+    first = begun.attempt
+    assert first.confirmed_at is not None
+    assert first.began < first.confirmed_at
+    assert view(begun).phases[1].begins == first.confirmed_at + 7 * DAY
+
+
 def test_a_late_phase_pushes_those_after_it() -> None:
     begun = run(phase(soak=HOUR), phase("half", soak=HOUR), phase("all", soak=HOUR, interval=3 * HOUR))
     begun.now = NOON + 9 * HOUR
