@@ -20,6 +20,7 @@ from console.systems.kubernetes_connection import (
 )
 from console.systems.kubernetes_objects import owner, progressing, read_pod, read_workload
 from tests.conftest import wait_until
+from tests.kubernetes.kubelet import KubeletStandIn
 from tests.kubernetes.proxy import Proxy
 
 Json = dict[str, Any]
@@ -27,6 +28,7 @@ Json = dict[str, Any]
 NAMESPACES = Resource("api/v1", "namespaces", namespaced=False)
 SERVICE_ACCOUNTS = Resource("api/v1", "serviceaccounts")
 CONFIG_MAPS = Resource("api/v1", "configmaps")
+QUOTAS = Resource("api/v1", "resourcequotas")
 
 OLD = "3.9"
 NEW = "3.10"
@@ -70,12 +72,14 @@ def deployment(name: str = NAME, version: str = OLD, replicas: int = 2, **spec: 
 
 @dataclass
 class World:
-    """A namespace of the test's own. api: straight to the API server; proxy: in front of it."""
+    """A namespace of the test's own. api: straight to the API server; proxy: in front of it. kubelet: the
+    stand-in that makes pods run, None where real ones do."""
 
     api: KubernetesApi
     proxy: Proxy
     namespace: str
     made: list[str] = field(default_factory=list)
+    kubelet: KubeletStandIn | None = None
 
     def deploy(self, name: str = NAME, version: str = OLD, replicas: int = 2, **spec: Any) -> Json:
         """Create a Deployment and wait until it has settled, where its version can."""
@@ -116,6 +120,14 @@ class World:
 
     def version(self, name: str = NAME) -> str:
         return self.workload(name).version
+
+    def make_room_for(self, pods: int) -> None:
+        """From now on no more pods than these run at once."""
+        if self.kubelet is not None:
+            self.kubelet.room = pods
+            return
+        body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "room"}}
+        self.api.create(QUOTAS, {**body, "spec": {"hard": {"pods": str(pods)}}})
 
     def delete(self, name: str = NAME) -> None:
         with suppress(KubernetesError):

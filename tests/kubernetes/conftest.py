@@ -123,7 +123,7 @@ def proxy(api: KubernetesApi, tmp_path: Path) -> Iterator[Proxy]:
 def world(api: KubernetesApi, proxy: Proxy, namespace: str, stands_in: bool) -> Iterator[World]:
     """The namespace with whatever makes pods run in it."""
     stand_in = KubeletStandIn(api, frozenset({image(BAD)})) if stands_in else None
-    yield World(api, proxy, namespace)
+    yield World(api, proxy, namespace, kubelet=stand_in)
     if stand_in is not None:
         stand_in.stop()
 

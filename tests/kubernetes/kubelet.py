@@ -15,11 +15,23 @@ NODES = Resource("api/v1", "nodes", namespaced=False)
 # Labels of a namespace that takes plain pods on clusters that are strict by default.
 ANY_POD = {f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("enforce", "audit", "warn")}
 _TRIES = 20
+_UNSCHEDULABLE = {
+    "phase": "Pending",
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Too many pods.",
+        }
+    ],
+}
 
 
 class KubeletStandIn:
     """Patches the status of every pod of the namespace to running and ready, except those with a bad image.
 
+    room: how many pods run at once; those that come later wait until one is gone, as where no node can take them.
     Pods are not bound to a node: the API server deletes a pod without one at once.
     """
 
@@ -27,7 +39,9 @@ class KubeletStandIn:
         self._api = api
         self._bad = bad_images
         self._ended = threading.Event()
+        self.room: int | None = None
         self._done: dict[str, str] = {}
+        self._waiting: dict[str, Json] = {}
         self._stream: Stream | None = None
         self._thread = threading.Thread(target=self._run, name="kubelet-stand-in", daemon=True)
         self._thread.start()
@@ -54,19 +68,36 @@ class KubeletStandIn:
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] in ("ADDED", "MODIFIED"):
                         self._report(event["object"])
+                    elif event["type"] == "DELETED":
+                        self._gone(event["object"]["metadata"]["uid"])
                     if self._ended.is_set():
                         return
             except KubernetesError:
                 version = ""
                 self._ended.wait(0.1)
 
+    def _gone(self, uid: str) -> None:
+        self._done.pop(uid, None)
+        self._waiting.pop(uid, None)
+        for pod in list(self._waiting.values()):
+            self._report(pod)
+
     def _report(self, pod: Json) -> None:
         metadata = pod["metadata"]
         if metadata.get("deletionTimestamp") or metadata["uid"] in self._done:
             return
+        if self.room is not None and len(self._done) >= self.room:
+            if metadata["uid"] not in self._waiting:
+                self._waiting[metadata["uid"]] = pod
+                self._patch(pod, _UNSCHEDULABLE)
+            return
+        self._waiting.pop(metadata["uid"], None)
         self._done[metadata["uid"]] = metadata["name"]
         bad = any(each["image"] in self._bad for each in pod["spec"]["containers"])
-        body = {"status": _status(pod, bad)}
+        self._patch(pod, _status(pod, bad))
+
+    def _patch(self, pod: Json, status: Json) -> None:
+        metadata, body = pod["metadata"], {"status": status}
         for _ in range(_TRIES):
             try:
                 self._api.patch(PODS, metadata["name"], body, content_type=MERGE_PATCH, subresource="status")

@@ -296,6 +296,22 @@ def test_an_unhealthy_stable_side_leaves_the_canary_what_it_has(world: World) ->
     assert shape(world)[CANARY] == (NEW, 1)
 
 
+def test_where_there_is_no_room_for_both_the_canary_gives_up_its_pods_one_by_one(world: World) -> None:
+    world.deploy(replicas=4)
+    told = strategy(world)
+    good = told.record()
+    Driver().apply(told, ask(HALF))
+    world.make_room_for(4)
+    driver = Driver(epoch=2)
+    assert driver.roll_back(told, good, ask(HALF)) == f"{OLD} serves everything: 4 of 4 pods ready"
+    assert shape(world) == {NAME: (OLD, 4)}
+    assert [line.partition(": ")[2] for line in driver.writes if f"/{CANARY} " in line] == [
+        f"2 → 1 pods, for {NAME} has no room otherwise",
+        f"1 → 0 pods, for {NAME} has no room otherwise",
+        "it was made for this rollout and has no pods left",
+    ]
+
+
 def test_a_canary_that_was_there_is_put_back_and_never_deleted(world: World) -> None:
     world.deploy(replicas=2)
     labels = {"app": NAME, "track": "canary"}

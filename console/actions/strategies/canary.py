@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from console.actions.strategies import autoscaler
@@ -21,8 +23,9 @@ from console.actions.strategies.recorded import (
     sides_of,
     standing_of,
 )
+from console.actions.strategies.restoring import resized
 from console.actions.strategies.writing import APPLYING, PUTTING_BACK, Patience, Writer, annotation
-from console.core.operations import ActionFailed, Refused
+from console.core.operations import ActionFailed, Refused, Unverified
 from console.core.rollouts.plan import Canary
 from console.systems.kubernetes_connection import DEPLOYMENTS, REPLICA_SETS, Resource
 
@@ -152,7 +155,7 @@ class CanaryStrategy:
         except Fenced:
             raise
         except ActionFailed as failed:
-            raise ActionFailed(self._stuck(str(failed))) from failed
+            ready = self._make_room(writer, good, failed)
         # A driver that was overtaken may have made a canary meanwhile.
         canary = writer.read(DEPLOYMENTS, self._spec.canary)
         kept = int((good["canary"] or {}).get("replicas") or 0)
@@ -169,6 +172,43 @@ class CanaryStrategy:
             notes = f"; {failed}"
         wanted = replicas_of(ready or stable)
         return f"{good['stable']['version']} serves everything: {wanted} of {wanted} pods ready{notes}"
+
+    def _make_room(self, writer: Writer, good: Mapping[str, Any], failed: ActionFailed) -> Json:
+        """The stable side when it is ready. Where nothing but room is missing for its pods (a quota, nodes), the canary
+        gives up its own, a quarter at a time, as long as the stable side gains by it. Raises ActionFailed where
+        something else is wrong; the canary then keeps what it has.
+        """
+        waited = False
+        while True:
+            stable, canary = self._read(writer)
+            standing, pods = writer.standing(stable), replicas_of(canary)
+            if not is_recorded(good["stable"], stable["spec"]["template"]) or not standing.ready:
+                raise ActionFailed(self._stuck(str(failed))) from failed
+            if not standing.troubles and not waited:
+                waited = True
+                try:
+                    return writer.wait_ready(stable, self._spec.container)
+                except Fenced:
+                    raise
+                except ActionFailed:
+                    continue
+            if not pods or not standing.troubles or not all(map(_lacks_room, standing.troubles)):
+                raise ActionFailed(self._stuck(str(failed))) from failed
+            fewer = pods - max(1, pods // 4)
+            what = f"{pods} → {fewer} pods, for {self._spec.stable} has no room otherwise"
+            writer.write(DEPLOYMENTS, self._spec.canary, partial(resized, size=fewer), what)
+            self._gained(writer, stable, standing.ready, failed)
+            waited = False
+
+    def _gained(self, writer: Writer, stable: Json, before: int, failed: ActionFailed) -> None:
+        """Wait until the stable side has more ready pods than before, or room for all of them."""
+        patience = writer.patience
+        ended = time.monotonic() + patience.trouble.total_seconds()
+        while (standing := writer.standing(stable)).ready <= before and standing.troubles:
+            if time.monotonic() > ended:
+                raise ActionFailed(self._stuck(str(failed))) from failed
+            if writer.stopped.wait(patience.every.total_seconds()):
+                raise Unverified(f"waiting for {self._spec.stable} was stopped; the cluster goes on with it")
 
     def _carry_out(self, writer: Writer, move: Move) -> Json | None:
         """Bring one Deployment to where it is to be and wait for it; as it is then, None where there is none."""
@@ -262,3 +302,8 @@ class CanaryStrategy:
             f"neither side can take the traffic: {why}; {self._spec.canary} has no ready pod either. Nothing more is "
             "moved: hold, and page whoever is on call"
         )
+
+
+def _lacks_room(trouble: str) -> bool:
+    """Whether a trouble of `Standing` is that there is no place for a pod."""
+    return "exceeded quota" in trouble or "no node can take it" in trouble

@@ -193,7 +193,8 @@ def _canary_back(spec: Canary, record: Mapping[str, Any] | None, canary: Json, s
 
     def change(live: Json) -> Operations:
         put = retemplated(live, template) if template is not None else []
-        return [*annotated(live, {TOTAL: "", SETTINGS: ""}), *put, *resized(live, wanted)]
+        gone = [] if ends else annotated(live, {TOTAL: "", SETTINGS: ""})
+        return [*gone, *put, *resized(live, wanted)]
 
     ends = record is None and bool(annotation(canary, MADE))
     version = str(record["version"]) if record is not None and not lost else version_in(canary, spec.container)
