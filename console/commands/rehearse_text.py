@@ -20,9 +20,23 @@ NOTHING = timedelta(0)
 
 def as_text(plan: RolloutPlan, scenario: Scenario, run: Rehearsed) -> list[str]:
     """One run: its phases, what happened when, what persons must do, how it ended."""
-    lines = [f"{plan.title}  ({plan.path.name}, {plan.system})", *_heading(scenario, run), ""]
+    lines = [f"{plan.title}  ({plan.path.name}, {plan.system})", *_heading(scenario, run)]
+    lines += [f"started {_date(run.started)}; all times are UTC", ""]
     lines += _columns(
-        ("PHASE", "SHARE", "BEGINS", "CONFIRMED", "SOAKED", "LEFT", "OBSERVED", "UNSEEN", "BAD", "WAITED", "OUTCOME"),
+        (
+            "PHASE",
+            "SHARE",
+            "BEGINS",
+            "CONFIRMED",
+            "SOAKED",
+            "LEFT",
+            "OBSERVED",
+            "ANEW",
+            "UNSEEN",
+            "BAD",
+            "WAITED",
+            "OUTCOME",
+        ),
         [_phase_row(phase) for phase in run.phases],
     )
     lines += ["", "what happens"]
@@ -36,7 +50,8 @@ def as_text(plan: RolloutPlan, scenario: Scenario, run: Rehearsed) -> list[str]:
 
 def as_table(plan: RolloutPlan, scenario: Scenario, runs: Sequence[Rehearsed]) -> list[str]:
     """Several runs, a line each."""
-    lines = [f"{plan.title}  ({plan.path.name}, {plan.system})", *_heading(scenario, None), ""]
+    lines = [f"{plan.title}  ({plan.path.name}, {plan.system})", *_heading(scenario, None)]
+    lines += [f"each started {_date(runs[0].started)}; all times are UTC", ""]
     return lines + _columns(("PHASE", "WHAT HAPPENS", "TRIPS", "BY", "AFTER", "ENDS"), [_run_row(run) for run in runs])
 
 
@@ -57,7 +72,8 @@ def _phase_row(phase: PhaseRun) -> tuple[str, ...]:
         _at(phase.confirmed),
         _at(phase.ready),
         _at(phase.left),
-        "-" if soaked is None else f"{show_span(soaked)} of {show_span(phase.soak)}",
+        "-" if soaked is None or not phase.soak else f"{show_span(soaked)} of {show_span(phase.soak)}",
+        str(phase.restarts) if phase.restarts else "-",
         _span(phase.unobserved),
         _span(phase.bad),
         _span(phase.waited),
@@ -95,7 +111,7 @@ def _told(moments: Iterable[Moment]) -> list[Moment]:
 
 
 def _ending(run: Rehearsed) -> str:
-    return f"{_state(run)} after {show_span(run.lasted)}, {_at(run.ended)}" + (
+    return f"{_state(run)} after {show_span(run.lasted)}, {_date(run.ended)}" + (
         f": {run.why}" if run.why and run.state is not RolloutState.COMPLETED else ""
     )
 
@@ -120,7 +136,11 @@ def _short(outcome: str) -> str:
 
 
 def _at(at: datetime | None) -> str:
-    return "-" if at is None else f"{at:%a %Y-%m-%d %H:%M:%S}Z"
+    return "-" if at is None else f"{at:%a %d %b %H:%M:%S}"
+
+
+def _date(at: datetime) -> str:
+    return f"{at:%a %Y-%m-%d %H:%M:%S}Z"
 
 
 def _span(span: timedelta) -> str:
@@ -128,7 +148,10 @@ def _span(span: timedelta) -> str:
 
 
 def _columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows in columns as wide as their widest cell; the last one is left as it is."""
+    """Rows in columns as wide as their widest cell. Below a head, columns in which nothing stands are left out."""
+    if head:
+        told = [place for place in range(len(head)) if any(row[place] != "-" for row in rows)]
+        head, rows = tuple(head[place] for place in told), [tuple(row[place] for place in told) for row in rows]
     every = [head, *rows] if head else list(rows)
     if not every:
         return []

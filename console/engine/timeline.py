@@ -31,7 +31,7 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class PhaseRun:
     """One attempt of a phase. ready: when its soak was over and persons were waited for. left: when it ended. waited:
-    from then to there.
+    from then to there. restarts: how often its soak began anew.
     """
 
     phase: str
@@ -49,6 +49,7 @@ class PhaseRun:
     bad: timedelta
     waited: timedelta
     outcome: str
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,8 @@ def rehearsed(
     ticks: int,
 ) -> Rehearsed:
     """Put a run's facts together."""
-    moments = [moment for fact in facts if (moment := _moment(plan, fact)) is not None] + watching.moments()
+    moments = [moment for fact in facts if (moment := _moment(plan, fact)) is not None]
+    moments += [*_anew(plan, facts), *watching.moments()]
     moments.sort(key=lambda moment: moment.at)
     runs = tuple(_run(plan, attempt, facts) for attempt in rollout.attempts)
     return Rehearsed(
@@ -222,6 +224,20 @@ def rehearsed(
         trips=tuple(_trips(plan, facts, watching)),
         ticks=ticks,
     )
+
+
+def _anew(plan: RolloutPlan, facts: Sequence[Fact]) -> list[Moment]:
+    """When a soak began anew, as the clock that was written down tells."""
+    told: list[Moment] = []
+    restarts: dict[tuple[int, int], int] = {}
+    for fact in facts:
+        if fact.kind is not Kind.SOAKED:
+            continue
+        place, count = (int(fact.body["phase"]), int(fact.body["attempt"])), int(fact.body["soak"]["restarts"])
+        if count > restarts.get(place, 0):
+            told.append(Moment(fact.at, plan.phases[place[0]].name, "the soak begins anew"))
+        restarts[place] = count
+    return told
 
 
 def _last(facts: Sequence[Fact], ended: datetime, rollout: Rollout) -> datetime:
@@ -300,6 +316,7 @@ def _run(plan: RolloutPlan, attempt: Attempt, facts: Sequence[Fact]) -> PhaseRun
         bad=attempt.soak.bad,
         waited=ZERO if ready is None or attempt.ended is None else attempt.ended - ready,
         outcome=attempt.outcome,
+        restarts=attempt.soak.restarts,
     )
 
 

@@ -38,7 +38,7 @@ def test_the_whole_release_as_a_table(capsys: pytest.CaptureFixture[str]) -> Non
     canary = next(line for line in lines if line.startswith("staging-canary"))
     assert "5% or 1 pod" in canary and "48h of 48h" in canary and "promoted" in canary
     assert any("sets AUDIT_LEVEL=INFO" in line for line in lines)
-    assert any(line.startswith("production-5 ") and "until Sun 2026-12-06" in line for line in lines)
+    assert any(line.startswith("production-5 ") and "until Sun 06 Dec" in line for line in lines)
     assert lines[-1].startswith("completed after 29d, Tue 2026-12-22")
 
 
@@ -46,7 +46,7 @@ def test_an_error_spike_in_each_phase_is_a_table_of_runs(capsys: pytest.CaptureF
     code, out, _ = rehearse(capsys, "release", "--system", "knhk", "--scenario", "error-spike", *STARTS)
     assert code == 1
     rows = [line for line in out.splitlines() if line.endswith("rolled back")]
-    assert [row.split()[0] for row in rows] == ["pre-deployment", "prepare", "switch", "watch"] or len(rows) >= 2
+    assert [row.split()[0] for row in rows] == ["pre-deployment", "prepare", "switch", "watch"]
     assert all("breaches `" in row for row in rows)
 
 
