@@ -122,7 +122,8 @@ class CanaryStrategy:
             moves = back(self._spec, good, stable, canary, find_all(self._api, self._namespace, REPLICA_SETS))
         except ActionFailed as failed:
             return Foreseen((), 0.0, str(failed), tuple(minded))
-        wanted, wants = int(good["stable"]["replicas"]), replicas_of(stable)
+        wants = replicas_of(stable)
+        wanted = int(good["stable"]["replicas"]) + int((good["canary"] or {}).get("replicas") or 0)
         if wants > wanted:
             minded.append(f"{self._spec.stable} wants {wants} pods where {wanted} were recorded; they are kept")
         refused = ""
