@@ -13,8 +13,9 @@ from console.engine.scenario import Anchor, Chosen, Deed, Doing, Entry, Failure,
 from console.engine.scenarios import read_scenario, resolve_scenario
 from console.engine.scripted import Broken, Failing, Flap, Gone, Level, Ramp
 from console.engine.scripted_people import People
+from console.systems.catalog import shipped_folder
 from console.systems.faults import BrokenFile
-from tests.rehearsal.plans import minutes, small
+from tests.rehearsal.plans import minutes, shipped, small
 
 EVERYTHING = """
 name: everything
@@ -154,6 +155,15 @@ def test_what_is_wrong_is_told_with_its_line(
 def test_every_fault_is_told_at_once(tmp_path: Path, plan: tuple[RolloutPlan, System]) -> None:
     told = faults(tmp_path, plan, "title: x\nlasts: long\nstarts: now\nweekday: never\n")
     assert [one.split(":")[0] for one in told] == ["1", "2", "3", "4"]
+
+
+def test_the_description_of_the_format_is_itself_a_scenario(tmp_path: Path) -> None:
+    text = (shipped_folder() / "scenarios" / "README.md").read_text().split("```yaml\n")[1].split("```")[0]
+    path = tmp_path / "bad-night.yaml"
+    path.write_text(text)
+    plan, system = next(one for one in shipped() if one[0].system == "hak-gal")
+    read = read_scenario(path, plan, system, environ={})
+    assert (len(read.entries), len(read.chosen), len(read.outages)) == (6, 4, 2)
 
 
 def test_a_name_that_is_near_is_offered(tmp_path: Path) -> None:
