@@ -113,7 +113,9 @@ class Place:
         self.gateway_url = await self._gateway.start()
         await self._cluster.fill(self.spec, secret)
         self.traffic: Traffic = (
-            FirewallTraffic(self.sender, self.route, lambda: self.ways.rate, self._faults, self._chance, old)
+            FirewallTraffic(
+                self.sender, self.route, lambda: self.ways.rate, self._faults, self._chance, self.spec.bursts, old
+            )
             if self._world.app == "firewall"
             else PlainTraffic(self.sender, self.route, lambda: self.ways.rate, self._chance)
         )

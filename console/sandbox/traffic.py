@@ -17,7 +17,6 @@ Route = Callable[[], Sequence[Container]]
 _POOL = 120  # sessions in use at a time
 _RENEW_EVERY = 6.0
 _RESUME_EVERY = 2.0
-_BURST_EVERY = 45.0
 _STORM_SESSIONS = 3
 _AT_A_TIME = 0.05
 _HARMLESS = (
@@ -64,7 +63,10 @@ class PlainTraffic:
 
 
 class FirewallTraffic:
-    """Clients of HAK_GAL's firewall, most of them harmless. old: sessions to resume now and then."""
+    """Clients of HAK_GAL's firewall, most of them harmless.
+
+    bursts: seconds between clients that send more than their limit for a moment, 0 for none. old: sessions to resume.
+    """
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class FirewallTraffic:
         rate: Callable[[], float],
         faults: Faults,
         chance: random.Random,
+        bursts: float,
         old: Sequence[str],
     ) -> None:
         self._sender = sender
@@ -80,6 +83,7 @@ class FirewallTraffic:
         self._rate = rate
         self._faults = faults
         self._chance = chance
+        self._bursts = bursts
         self._old = list(old)
         self._pool = [self._new() for _ in range(_POOL)]
         self._storm = [sessions.new_session_id("acme", chance) for _ in range(_STORM_SESSIONS)]
@@ -106,8 +110,8 @@ class FirewallTraffic:
                     resume = now + _RESUME_EVERY
                     self._old = self._old[-500:]
                     self._send(self._chance.choice(self._old))
-                if now > burst:
-                    burst = now + _BURST_EVERY
+                if self._bursts and now > burst:
+                    burst = now + self._bursts
                     session = self._new("initech")
                     for _ in range(12):
                         self._send(session)

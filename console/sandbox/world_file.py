@@ -54,7 +54,8 @@ class PlaceSpec:
     """One environment of the sandbox. stands_for: the system's environment.
 
     replicas: pods by Deployment, in place of the Deployment's own. traffic: the ways in, see `ways.py`. sessions: how
-    many of the firewall's sessions lie in Redis from the start.
+    many of the firewall's sessions lie in Redis from the start. bursts: seconds between clients that send more than
+    their limit for a moment, 0 for none.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PlaceSpec:
     replicas: Mapping[str, int]
     traffic: tuple[WaySpec, ...]
     sessions: int
+    bursts: float
     autoscalers: tuple[AutoscalerSpec, ...]
 
 
@@ -263,7 +265,9 @@ def _world(reader: _Reader, top: dict[str, Any]) -> WorldFile:
 
 def _place(reader: _Reader, name: str, told: Any) -> PlaceSpec:
     at = f"places.{name}"
-    table = reader.table(told, at, {"stands_for", "namespace", "replicas", "traffic", "sessions", "autoscalers"})
+    table = reader.table(
+        told, at, {"stands_for", "namespace", "replicas", "traffic", "sessions", "bursts", "autoscalers"}
+    )
     replicas = reader.table(table.get("replicas"), f"{at}.replicas")
     traffic = reader.table(table.get("traffic"), f"{at}.traffic")
     scalers = reader.table(table.get("autoscalers"), f"{at}.autoscalers")
@@ -279,6 +283,7 @@ def _place(reader: _Reader, name: str, told: Any) -> PlaceSpec:
         replicas={key: int(count) for key, count in replicas.items()},
         traffic=ways,
         sessions=int(table.get("sessions", 0)),
+        bursts=quantity(table.get("bursts", 0)),
         autoscalers=autoscalers,
     )
 
