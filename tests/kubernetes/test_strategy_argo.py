@@ -166,7 +166,10 @@ def test_somebody_elses_promotion_is_noticed(argo: Argos) -> None:
 
     def promote(line: str) -> None:
         if "weight 25" in line:
+            # A promotion that Argo finds together with the new image is forgotten over it.
+            until(lambda: argo.live["status"]["currentPodHash"] != argo.live["status"]["stableRS"], "the update")
             argo.status(promoteFull=True)
+            until(lambda: argo.sizes() == {NEW: 4}, "the promotion")
 
     argo.back()
     with pytest.raises(ActionFailed, match=r"somebody has promoted Rollout api in .* to 100 % meanwhile"):
