@@ -58,7 +58,7 @@ class Driver:
         self._fence = fence
         self._rollout: Rollout | None = None
         self._soak: tuple[tuple[int, int], Soak] | None = None
-        self._marked_at: float | None = None
+        self._mark: tuple[datetime, float] | None = None
         self._mood: Mood | None = None
         self._written_at: datetime | None = None
         self._intent: Fact | None = None
@@ -88,19 +88,21 @@ class Driver:
             self._conclude(progress, rollout)
             self._world.take()
             progress, rollout = None, self.rollout
-        # Not earlier: what was just written must not lie ahead of now.
-        now = self._clock()
         phase = machine.needs_judging(self._plan, rollout)
-        self.judged = Judged() if phase is None else self._world.judge(rollout, phase, now)
+        self.judged = Judged() if phase is None else self._world.judge(rollout, phase, self._clock())
         rollout = self._filled(rollout)
+        # Both clocks together, and after all that takes time: what lies between them would look like a jump.
+        now, ticks = self._clock(), self._monotonic()
         decision = machine.decide(
             self._plan,
             rollout,
             self.judged,
             now,
-            passed=self._passed(),
+            passed=self._passed(rollout, ticks),
             longest_tick=self._longest_tick,
         )
+        if (soak := getattr(decision, "soak", None)) is not None and soak.marked == now:
+            self._mark = (now, ticks)
         self._carry_out(decision, rollout, now, progress)
         return decision
 
@@ -247,7 +249,7 @@ class Driver:
         match job.what:
             case "apply":
                 share = self._plan.phases[job.phase].share
-                self._write(
+                confirmed = self._write(
                     Kind.CONFIRMED,
                     {
                         **place,
@@ -256,7 +258,7 @@ class Driver:
                         "says": progress.summary,
                     },
                 )
-                self._marked_at = self._monotonic()
+                self._mark = (confirmed.at, self._monotonic())
             case "settings":
                 self._write(Kind.SET, {**place, "index": job.index})
             case "roll back":
@@ -282,9 +284,12 @@ class Driver:
         self._checkpoint_now(rollout, soak, self._clock())
         return self.rollout
 
-    def _passed(self) -> timedelta | None:
+    def _passed(self, rollout: Rollout, ticks: float) -> timedelta | None:
         """Since the soak clock was last marked, by the clock that does not jump; None where another process did."""
-        return None if self._marked_at is None else timedelta(seconds=self._monotonic() - self._marked_at)
+        attempt = rollout.attempt
+        if attempt is None or self._mark is None or self._mark[0] != attempt.soak.marked:
+            return None
+        return timedelta(seconds=ticks - self._mark[1])
 
     def _keep(self, rollout: Rollout, soak: Soak, now: datetime) -> None:
         """Hold the clock in memory, and write it down now and then, and when its mood changed."""
@@ -303,7 +308,6 @@ class Driver:
             self._checkpoint_now(rollout, soak, now)
         else:
             self._soak = ((attempt.phase, attempt.number), soak)
-            self._marked_at = self._monotonic()
 
     def _checkpoint_now(self, rollout: Rollout, soak: Soak, now: datetime) -> None:
         """Write the clock down."""
@@ -315,7 +319,6 @@ class Driver:
             self._write(Kind.SOAKED, {"phase": place[0], "attempt": place[1], "soak": soak.as_body()})
         self._soak = (place, soak)
         self._written_at = now
-        self._marked_at = self._monotonic()
 
     def _write(self, kind: Kind, body: Mapping[str, Any], *, intent: Fact | None = None, intends: str = "") -> Fact:
         self._fence()

@@ -144,12 +144,12 @@ class Rollouts:
         """The driver's verdicts and its soak clock, where they are of this attempt and not old."""
         status = read_status(self.folder)
         attempt = rollout.attempt
-        if status is None or status.rollout != rollout.id or attempt is None:
+        if status is None or status.rollout != rollout.id:
             return Judged(), rollout, None
         fresh = abs(self._clock() - status.taken_at) <= STALE_VERDICTS
-        if (status.phase, status.attempt) != (attempt.phase, attempt.number):
+        if (status.phase, status.attempt) != (rollout.phase, attempt.number if attempt is not None else 0):
             return Judged(), rollout, status.taken_at
-        if status.soak is not None and status.soak.observed >= attempt.soak.observed:
+        if attempt is not None and status.soak is not None and status.soak.observed >= attempt.soak.observed:
             rollout = replace(rollout, attempts=(*rollout.attempts[:-1], replace(attempt, soak=status.soak)))
         return status.judged if fresh else Judged(), rollout, status.taken_at
 
