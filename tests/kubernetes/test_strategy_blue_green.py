@@ -177,6 +177,14 @@ def test_a_share_between_is_refused_and_nothing_is_written(pair: Pair) -> None:
     assert pair.state() == START
 
 
+def test_a_side_without_pods_is_no_measure_for_the_other(pair: Pair) -> None:
+    pair.world.merge({"spec": {"replicas": 0}}, "api-blue")
+    assert "api-blue serves and wants no pods" in pair.strategy().foresee(ask(NOTHING)).refused
+    with pytest.raises(Refused):
+        pair.apply(ask(EVERYTHING))
+    assert pair.live == "blue"
+
+
 def test_a_side_that_does_not_get_ready_is_not_switched_to(pair: Pair) -> None:
     driver = Driver()
     with pytest.raises(ActionFailed, match=r"api-green in .* does not get ready"):

@@ -204,6 +204,11 @@ def test_a_rule_with_a_third_backend_and_a_route_without_the_service_are_refused
     )
     with pytest.raises(ActionFailed, match="there is no HTTPRoute other"):
         edge.strategy(route="other").foresee(ask(FIVE))
+    edge.world.api.patch(
+        http_routes(), "api", [{"op": "remove", "path": "/spec/rules/1/backendRefs/2"}], content_type=JSON_PATCH
+    )
+    edge.world.merge({"spec": {"replicas": 0}}, "api")
+    assert "api wants no pods" in edge.strategy().foresee(ask(FIVE)).refused
 
 
 def test_a_canary_that_does_not_get_ready_gets_no_weight(edge: Edge) -> None:

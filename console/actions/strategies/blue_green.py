@@ -101,7 +101,7 @@ class BlueGreenStrategy:
             value = self._new_side(scene, asked)
             deployment = scene.deployments[value]
             template = self._template(deployment, asked)
-            self._check_labels(scene, value)
+            self._check(scene, value)
         except Refused as error:
             return Foreseen((), share, str(error))
         name = deployment["metadata"]["name"]
@@ -124,7 +124,7 @@ class BlueGreenStrategy:
         writer = self._writer(asked, say, on_write, fence, stopped)
         scene = self._scene()
         value = self._new_side(scene, asked)
-        self._check_labels(scene, value)
+        self._check(scene, value)
         name = str(scene.deployments[value]["metadata"]["name"])
         size = self._size(scene, value)
 
@@ -301,8 +301,11 @@ class BlueGreenStrategy:
         values = settings_of(deployment, asked)
         return released(template, self._spec.container, asked.version, values, where=where)
 
-    def _check_labels(self, scene: _Scene, value: str) -> None:
+    def _check(self, scene: _Scene, value: str) -> None:
         """Raise Refused where the switched Service would lead to none of the side's pods."""
+        if not self._size(scene, value):
+            name = scene.serving["metadata"]["name"]
+            raise Refused(f"{name} serves and wants no pods, so none would serve after it either; scale it first")
         selector = {**scene.service["spec"]["selector"], self._spec.label: value}
         deployment = scene.deployments[value]
         if not matches(selector, deployment["spec"]["template"]):

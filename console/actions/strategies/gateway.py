@@ -351,6 +351,8 @@ class GatewayStrategy:
                 f"weights of HTTPRoute {self._spec.route} are set in whole percent, and "
                 f"{asked.share.text or 'nothing'} is none; write such as `share: 5%`"
             )
+        if not replicas_of(scene.stable):
+            raise Refused(f"{self._spec.stable} wants no pods, of which a share could be had; scale it first")
         percent = round(ratio * 100)
         if percent < 100 and runs(scene.stable["spec"]["template"], self._spec.container, asked.version):
             raise Refused(
