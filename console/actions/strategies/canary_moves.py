@@ -66,7 +66,7 @@ def forward(spec: Canary, asked: Asked, stable: Json, canary: Json | None) -> tu
         raise Refused(f"{error} (of {spec.stable})") from error
     if divided.old == 0:
         return divided, (_stable_takes_all(spec, asked, stable, canary, total), _canary_ends(spec, asked, canary))
-    if divided.new and runs(stable["spec"]["template"], spec.container, asked.version):
+    if runs(stable["spec"]["template"], spec.container, asked.version):
         raise Refused(
             f"{spec.stable} runs {asked.version} itself, so a share of it cannot be had; roll back (R) to the version "
             "before first"
