@@ -10,6 +10,7 @@ from console.core.rollouts.plan import Phase
 from console.core.rollouts.view import AttemptView, ItemView, PhaseView, RolloutView, SignView
 from screens.folding import folded_prose
 from widgets.phases import driver_words, look_words, phase_mark
+from widgets.progress import unjudged
 from widgets.rows import EMPTY, Row, cell, row
 from widgets.rules import (
     criterion_columns,
@@ -195,14 +196,15 @@ def present(view: RolloutView, at: datetime, width: int, glyphs: Glyphs) -> list
         entries += heading("Look", "k marks one")
         entries.append(Entry(row("   ", *look)))
     stretched = min(width - 2, WIDEST)
-    entries += heading("Gates", "all must pass" if view.gates else "none guards this phase")
+    no_gate, no_criterion = unjudged(view)
+    entries += heading("Gates", "all must pass" if view.gates else no_gate)
     columns = gate_columns(view.gates, stretched)
     for gate in worst_gates(view.gates):
         entries.append(Entry(gate_row(gate, columns, glyphs)))
         entries += [Entry(each) for each in explained(gate.verdict, gate.detail)]
         if squeezed(gate.text) != squeezed(gate.title + gate.need):
             entries += prose(gate.text, width, Ink.DIM, "     ")
-    entries += heading("Rolls back by itself when", "" if view.criteria else "nothing does")
+    entries += heading("Rolls back by itself when", "" if view.criteria else no_criterion)
     trips = criterion_columns(view.criteria, stretched)
     for criterion in worst_criteria(view.criteria):
         entries.append(Entry(criterion_row(criterion, trips, glyphs)))

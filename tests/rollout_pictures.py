@@ -166,6 +166,17 @@ HISTORY = (
     AttemptView("staging-half", 3, before(days=5), before(days=5), before(days=4), "promoted", timedelta(hours=24), ()),
     AttemptView("production-canary", 4, before(hours=41.3), before(hours=41.2), None, "", SOAK.observed, ()),
 )
+TRIPPED = replace(
+    HISTORY[-1],
+    ended=before(seconds=30),
+    outcome="rolled back: error rate tripped: error_rate > 5% for 5m, at 7.2 %",
+    evidence=(
+        "p99 latency passes at 143 ms (must be < 200 ms)",
+        "error rate fails at 7.2 % (must be < 0.1 %)",
+        "session violations is quiet at 0 (rolls back when > 0)",
+        "error rate trips at 7.2 % (rolls back when > 5 % for 5m)",
+    ),
+)
 VIEW = RolloutView(
     id="r1",
     plan="release",
@@ -291,10 +302,6 @@ def held() -> Picture:
 
 def rolling_back() -> Picture:
     """A criterion tripped; the traffic is on its way back."""
-    criteria = (
-        replace(CRITERIA[0], now="7.2 %", verdict=Verdict.PASS, near=1.0, true_for=FIVE),
-        *CRITERIA[1:],
-    )
     no = "a rollback is under way"
     return with_rollout(
         replace(
@@ -302,7 +309,10 @@ def rolling_back() -> Picture:
             state=RolloutState.ROLLING_BACK,
             phases=marked("failed"),
             why="rolling back: error rate trips at 7.2 %; next the traffic is put back and verified; no key is needed",
-            criteria=criteria,
+            gates=(),
+            criteria=(),
+            history=(*HISTORY[:-1], TRIPPED),
+            look_due=None,
             can=can(promote=no, override=no, hold=no, abort=no, rollout_rollback=no, tick=no, sign=no),
             soak=None,
         )
@@ -322,6 +332,10 @@ def rolled_back() -> Picture:
             applied=0.0,
             measured=0.0,
             soak=None,
+            gates=(),
+            criteria=(),
+            history=(*HISTORY[:-1], TRIPPED),
+            look_due=None,
             can=can(promote=no, override=no, hold=no, rollout_rollback=no, retry="", tick=no, sign=no),
         )
     )

@@ -28,6 +28,7 @@ from widgets.rules import (
     gate_heading,
     gate_row,
     gate_rows,
+    halves,
     two_columns,
     worst_criteria,
     worst_gates,
@@ -44,6 +45,9 @@ WIDE = 100
 OLD = timedelta(minutes=1)
 INDENT = 10
 LEAD = "rolls back when "
+ENDED = (RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK, RolloutState.COMPLETED, RolloutState.ABORTED)
+TELLING = (" trips ", " fails ", "?")
+"""Words of a sentence of evidence, the worst first."""
 NEAREST = 3
 """Rows from which one is kept for the nearest criterion, though nothing is the matter with it."""
 SHORT = 5
@@ -86,21 +90,48 @@ def folded(text: str, width: int) -> tuple[str, str]:
 
 def headings(view: RolloutView, width: int, glyphs: Glyphs) -> Row:
     """The heads of the two columns."""
-    half = width // 2
+    half = halves(view.gates, view.criteria, width)
     left = gate_heading(gate_columns(view.gates, half - 1))
     return two_columns([left], [criterion_heading(criterion_columns(view.criteria, width - half - 1))], half, glyphs)[0]
 
 
 def rule_rows(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
-    """Gates and criteria in at most `most` rows: beside each other where wide, else the worst of both."""
+    """Gates and criteria in at most `most` rows: beside each other where wide, else the worst of both. Where nothing is
+    judged any more, what was said of each rule when the last attempt ended.
+    """
     if most < 1:
         return []
+    if not (view.gates or view.criteria):
+        return ended_rows(view, width, most)
     if width < WIDE:
         return narrow_rules(view, width - 1, most, glyphs)
-    half = width // 2
-    left = gate_rows(view.gates, half - 1, most, glyphs) or [row(("   no gate guards this phase", Ink.DIM))]
+    half = halves(view.gates, view.criteria, width)
+    no_gate, no_criterion = unjudged(view)
+    left = gate_rows(view.gates, half - 1, most, glyphs) or [row((f"   {no_gate}", Ink.DIM))]
     other = criterion_rows(view.criteria, width - half - 1, most, glyphs)
-    return two_columns(left, other or [row(("   nothing rolls back by itself", Ink.DIM))], half, glyphs)
+    return two_columns(left, other or [row((f"   {no_criterion}", Ink.DIM))], half, glyphs)
+
+
+def ended_rows(view: RolloutView, width: int, most: int) -> list[Row]:
+    """How the rules stood when the last attempt ended, those that tripped or failed first."""
+    said = view.history[-1].evidence if view.history and view.state in ENDED else ()
+    if not said:
+        return [row((f"   {'; '.join(unjudged(view))}", Ink.DIM))]
+    worst = sorted(said, key=lambda line: next((at for at, word in enumerate(TELLING) if word in line), len(TELLING)))
+    inks = [Ink.BAD if any(word in line for word in TELLING[:2]) else Ink.DIM for line in worst]
+    heads = (" ended ", *(" " * 7,) * len(worst))
+    return [row((head, Ink.DIM), (clean(line), ink)) for head, line, ink in zip(heads, worst, inks, strict=False)][
+        :most
+    ]
+
+
+def unjudged(view: RolloutView) -> tuple[str, str]:
+    """Why there is no gate, and why no criterion."""
+    if view.state in ENDED:
+        return "gates are not judged any more", "nothing is armed any more"
+    if view.state in (RolloutState.PLANNED, RolloutState.APPLYING):
+        return "gates are judged once the phase is applied", "nothing is armed yet"
+    return "no gate guards this phase", "nothing rolls back by itself"
 
 
 def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
@@ -139,7 +170,7 @@ def progress_rows(
         rows.append(row((" asks  ", Ink.DIM), *asks))
     if roomy:
         rows += [row((f" {glyphs.warn} ", Ink.WARN), clean(note)) for note in view.notes[: max(height - 9, 1)]]
-        if width >= WIDE:
+        if width >= WIDE and (view.gates or view.criteria):
             rows.append(headings(view, width, glyphs))
     rows += rule_rows(view, width, height - len(rows), glyphs)
     return rows[:height]

@@ -19,10 +19,10 @@ BLIND = (Verdict.ERROR, Verdict.NODATA)
 _GATE_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.NODATA, Verdict.PENDING, Verdict.PASS)
 NEAR = 0.8
 """From here on a criterion is called near."""
-NEAR_BAR, NEAR_FROM = 6, 48
+NEAR_BAR = 6
 HELD_FOR = 10
 LONGEST_NEED = 20
-LONGEST_STRIP, SHORTEST_STRIP = 30, 5
+LONGEST_STRIP, USUAL_STRIP, SHORTEST_STRIP = 30, 10, 4
 
 
 def worst_gates(gates: Sequence[GateView]) -> list[GateView]:
@@ -103,12 +103,27 @@ class GateColumns:
 
 def gate_columns(gates: Sequence[GateView], width: int) -> GateColumns:
     """Columns for these gates in `width` cells."""
-    now = max([9, *(len(gate.now) for gate in gates)])
-    need = min(max([8, *(len(gate.need) for gate in gates)]), LONGEST_NEED) + 2
+    name, now, need = _gate_texts(gates)
     room = width - 3 - now - 2 - need
-    strip = min(room - max([12, *(len(gate.title) + 1 for gate in gates)]), LONGEST_STRIP)
+    strip = min(room - name, LONGEST_STRIP)
     strip = strip if strip >= SHORTEST_STRIP else 0
     return GateColumns(max(room - strip, 8), now, need, strip)
+
+
+def _gate_texts(gates: Sequence[GateView]) -> tuple[int, int, int]:
+    """Cells that names, values and thresholds need."""
+    name = max([12, *(len(gate.title) + 1 for gate in gates)])
+    now = max([9, *(len(gate.now) for gate in gates)])
+    return name, now, min(max([8, *(len(gate.need) for gate in gates)]), LONGEST_NEED) + 2
+
+
+def halves(gates: Sequence[GateView], criteria: Sequence[CriterionView], width: int) -> int:
+    """Cells of the gates' side of `width`: what both need, and of the rest half; the strip gives way first."""
+    left = sum(_gate_texts(gates)) + 6 + USUAL_STRIP
+    right_side = criterion_columns(criteria, 0).now + max([15, *(len(label_of(each)) for each in criteria)]) + 4
+    right_side += NEAR_BAR + 2 + HELD_FOR + 1
+    spare = width - left - right_side
+    return left + spare // 2 if spare >= 0 else left + max(spare, SHORTEST_STRIP - USUAL_STRIP)
 
 
 def gate_row(gate: GateView, columns: GateColumns, glyphs: Glyphs) -> Row:
@@ -146,10 +161,12 @@ class CriterionColumns:
 
 
 def criterion_columns(criteria: Sequence[CriterionView], width: int) -> CriterionColumns:
-    """Columns for these criteria in `width` cells."""
+    """Columns for these criteria in `width` cells; the bar gives way before the threshold at the end of a name does."""
     now = max([9, *(len(each.now) for each in criteria)])
-    near = NEAR_BAR if width >= NEAR_FROM else 0
-    return CriterionColumns(max(width - 3 - now - (near + 2 if near else 0) - HELD_FOR, 10), now, near)
+    room = width - 3 - now - 1 - HELD_FOR
+    name = max([14, *(len(label_of(each)) + 1 for each in criteria)])
+    near = next((near for near in (NEAR_BAR, NEAR_BAR // 2) if room - near - 2 >= name), 0)
+    return CriterionColumns(max(room - (near + 2 if near else 0), 10), now, near)
 
 
 def criterion_heading(columns: CriterionColumns) -> Row:
@@ -158,7 +175,7 @@ def criterion_heading(columns: CriterionColumns) -> Row:
     return row(
         ("   ", Ink.DIM),
         cell("rolls back when", columns.name, Ink.DIM),
-        right("now", columns.now, Ink.DIM),
+        right("now", columns.now + 1, Ink.DIM),
         *([near] if columns.near else []),
         right("for", HELD_FOR, Ink.DIM),
     )
@@ -191,7 +208,7 @@ def criterion_row(criterion: CriterionView, columns: CriterionColumns, glyphs: G
     return row(
         (f" {mark} ", ink),
         cell(lead + label_of(criterion), columns.name, Ink.TEXT if criterion.verdict is not Verdict.PASS else Ink.BAD),
-        right(clean(criterion.now), columns.now, value),
+        right(clean(criterion.now), columns.now + 1, value),
         *gauge,
         right(held_for(criterion), HELD_FOR, Ink.BAD if bad else Ink.DIM),
     )

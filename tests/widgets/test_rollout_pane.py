@@ -314,3 +314,35 @@ def test_a_small_title_says_what_is_urgent_and_leaves_the_name_to_the_phases() -
     words = title(played.with_rollout(elsewhere), wide=False)
     assert words == "phase 4 of 8 ·  in SANDBOX-STAGING  · look due in 9m · 1440 times as fast"
     assert title(played.breaching(), wide=False) == "phase 4 of 8 · look overdue 12m: o, then k"
+
+
+def test_after_a_rollback_the_rules_are_told_as_they_ended_the_worst_first() -> None:
+    for width, height in ((118, 11), (78, 6)):
+        shown = said(played.rolled_back(), width, height)
+        assert "error rate trips at 7.2 % (rolls back when > 5 % for 5m)" in shown
+        assert "no gate guards" not in shown and "rolls back by itself" not in shown
+    lines = said(played.rolling_back(), 118, 11).splitlines()
+    at = next(place for place, line in enumerate(lines) if line.startswith(" ended"))
+    assert [line[7:].split(" at ")[0] for line in lines[at:][:3]] == [
+        "error rate trips",
+        "error rate fails",
+        "p99 latency passes",
+    ]
+
+
+def test_what_is_not_judged_yet_is_not_said_to_be_unguarded() -> None:
+    bare = replace(played.VIEW, gates=(), criteria=())
+    applying = replace(bare, state=RolloutState.APPLYING)
+    assert "gates are judged once the phase is applied; nothing is armed yet" in said(played.with_rollout(applying))
+    assert "no gate guards this phase; nothing rolls back by itself" in said(played.with_rollout(bare))
+
+
+@pytest.mark.parametrize("width", [100, 118, 160, 198])
+def test_thresholds_are_never_cut_beside_each_other(width: int) -> None:
+    long = replace(played.GATES[1], title="Redis memory stable", need="within 10 % over 1h")
+    trips = replace(played.CRITERIA[3], text="recovery_failures_now > 1% for 10m")
+    view = replace(played.VIEW, gates=(*played.GATES, long), criteria=(*played.CRITERIA, trips))
+    shown = said(played.with_rollout(view), width, 14)
+    assert "within 10 % over 1h" in shown
+    if width >= 118:
+        assert "recovery failures now > 1%" in shown and "▮▮▮" in shown
