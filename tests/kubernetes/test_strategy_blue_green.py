@@ -11,10 +11,11 @@ import pytest
 
 from console.actions.strategies.base import EPOCH, ROLLOUT, Asked, Fenced
 from console.actions.strategies.blue_green import BlueGreenStrategy
+from console.actions.strategies.making import slot_of
 from console.actions.strategies.settings import SETTINGS
 from console.actions.strategies.writing import annotation
 from console.core.operations import ActionFailed, Refused
-from console.core.rollouts.plan import BlueGreen, Share
+from console.core.rollouts.plan import BlueGreen, Phase, Rolling, Share
 from console.systems.kubernetes_connection import DEPLOYMENTS, JSON_PATCH, MERGE_PATCH, Resource
 from tests.kubernetes.cluster import BAD, NEW, OLD, World, deployment
 from tests.kubernetes.driving import QUICK, Driver, Killed, ask
@@ -91,10 +92,14 @@ def test_nothing_prepares_the_other_side_and_everything_switches_to_it(pair: Pai
     says, _ = pair.apply(ask(NOTHING))
     assert says == f"api-green is ready with 2 pods of {NEW} and not live"
     assert pair.state() == PREPARED
+    phase = Phase("switch", "production", strategy=SPEC)
+    assert slot_of(phase, pair.world.api, pair.world.namespace, NEW) == "green"
+    assert slot_of(replace(phase, strategy=Rolling("api")), pair.world.api, pair.world.namespace, NEW) == ""
     assert pair.strategy().foresee(ask(EVERYTHING)).does == ("switches Service api from blue to green",)
     says, driver = pair.apply(ask(EVERYTHING))
     assert says == f"green serves everything: 2 of 2 pods run {NEW}"
     assert pair.state() == SWITCHED
+    assert slot_of(phase, pair.world.api, pair.world.namespace, NEW) == "green"
     assert driver.writes == [f"PATCH services/api in {pair.world.namespace}: slot blue → green"]
     service = pair.world.api.get(SERVICES, "api")
     assert (annotation(service, ROLLOUT), annotation(service, EPOCH)) == (RELEASE, "1")

@@ -336,3 +336,9 @@ class BlueGreenStrategy:
     def served_by(self) -> frozenset[str]:
         """The names of the pods that the Service leads to now."""
         return endpoints_of(self._api, self._namespace, self._spec.service)
+
+    def slot(self, version: str) -> str:
+        """The label's value of the side that runs the version, or gets it: `$SLOT` of checks."""
+        scene = self._scene()
+        is_live = runs(scene.serving["spec"]["template"], self._spec.container, version)
+        return scene.live if is_live else scene.idle

@@ -61,3 +61,14 @@ def strategy_of(
             from console.actions.strategies.argo import ArgoStrategy
 
             return ArgoStrategy(api, namespace, spec, good=good)
+
+
+def slot_of(phase: Phase, api: KubernetesApi | None, namespace: str, version: str) -> str:
+    """`$SLOT` of a phase's checks: the side that runs the version, or gets it; empty where there are no sides. Raises
+    ActionFailed, Unverified.
+    """
+    if not isinstance(phase.strategy, BlueGreen) or api is None:
+        return ""
+    from console.actions.strategies.blue_green import BlueGreenStrategy
+
+    return BlueGreenStrategy(api, namespace, phase.strategy).slot(version)
