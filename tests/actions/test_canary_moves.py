@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from console.actions.strategies.base import EPOCH, ROLLOUT, VERSION, Asked
@@ -121,6 +121,7 @@ def asking(share: Share, *values: tuple[str, str], epoch: int = 1) -> Asked:
     phases=st.lists(st.tuples(SHARES, st.integers(0, 4), st.sampled_from(["", "FULL", "INFO"])), max_size=6),
     crashes=st.lists(st.integers(0, 3), max_size=3),
 )
+@example(pods=2, existing=None, phases=[(Share(ratio=1.0), 4, ""), (Share(ratio=0.0), 4, "")], crashes=[])
 def test_interrupted_anywhere_no_capacity_is_lost_and_the_way_back_ends_at_the_record(
     pods: int, existing: int | None, phases: list[tuple[Share, int, str]], crashes: list[int]
 ) -> None:
