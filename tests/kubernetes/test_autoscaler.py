@@ -8,19 +8,18 @@ from typing import Any
 import pytest
 
 from console.actions.strategies import autoscaler
-from console.actions.strategies.autoscaler import FROZEN
+from console.actions.strategies.autoscaler import AUTOSCALERS, FROZEN
 from console.actions.strategies.base import Fenced
 from console.actions.strategies.canary import CanaryStrategy
 from console.actions.strategies.writing import annotation
 from console.core.rollouts.plan import Canary, Share
-from console.systems.kubernetes_connection import DEPLOYMENTS, MERGE_PATCH, Resource
+from console.systems.kubernetes_connection import DEPLOYMENTS, MERGE_PATCH
 from tests.conftest import wait_until
 from tests.kubernetes.cluster import NAME, NEW, PATIENCE, World, utc_now
 from tests.kubernetes.driving import QUICK, ROLLOUT, Driver, ask
 
 Json = dict[str, Any]
 
-AUTOSCALERS = Resource("apis/autoscaling/v2", "horizontalpodautoscalers")
 SCALER = "hak-gal-hpa"
 
 

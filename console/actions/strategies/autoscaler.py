@@ -14,12 +14,15 @@ from console.actions.strategies.settings import annotated
 from console.actions.strategies.writing import Operations, Patience, Writer, annotation
 from console.core.operations import ActionFailed, Unverified
 from console.core.rollouts.plan import Share
+from console.systems.kubernetes_connection import Resource
 from console.systems.kubernetes_objects import managed_by
 
 if TYPE_CHECKING:
     from console.systems.kubernetes_connection import KubernetesApi
 
 Json = dict[str, Any]
+
+AUTOSCALERS = Resource("apis/autoscaling/v2", "horizontalpodautoscalers")
 
 FROZEN = "hakgal-console/frozen"
 """Annotation of a frozen autoscaler, JSON. was: its bounds and behavior before. now: its bounds while frozen."""
@@ -30,7 +33,7 @@ _DIRECTIONS = ("scaleUp", "scaleDown")
 def found(api: KubernetesApi, namespace: str, deployments: Iterable[str]) -> tuple[Json, ...]:
     """The autoscalers whose target is one of the Deployments. Raises ActionFailed, Unverified."""
     names = set(deployments)
-    return tuple(each for each in find_all(api, namespace, _resource()) if _target(each) in names)
+    return tuple(each for each in find_all(api, namespace, AUTOSCALERS) if _target(each) in names)
 
 
 def record(api: KubernetesApi, namespace: str, deployments: Iterable[str]) -> list[Json]:
@@ -66,7 +69,7 @@ def freeze(
         name, target = str(each["metadata"]["name"]), _target(each)
         for warning in _owned(each):
             say(warning)
-        writer.write(_resource(), name, _frozen, f"freeze {target}, which it scaled between {_span(_before(each))}")
+        writer.write(AUTOSCALERS, name, _frozen, f"freeze {target}, which it scaled between {_span(_before(each))}")
     return records
 
 
@@ -90,13 +93,13 @@ def restore(
     told: list[str] = []
     for each in records:
         name = str(each["name"])
-        live = writer.read(_resource(), name)
+        live = writer.read(AUTOSCALERS, name)
         if live is None:
             told.append(f"autoscaler {name} is gone; it scaled {each['deployment']} between {_span(each)}")
             continue
         before = writer.writes
         written = writer.write(
-            _resource(), name, functools.partial(_thawed, record=each), f"scales between {_span(each)} again"
+            AUTOSCALERS, name, functools.partial(_thawed, record=each), f"scales between {_span(each)} again"
         )
         if writer.writes > before and _bounds(written["spec"]) != _bounds(each):
             told.append(f"autoscaler {name} was changed while it was frozen and is left at {_span(live['spec'])}")
@@ -132,12 +135,6 @@ def warnings(api: KubernetesApi, namespace: str, deployments: Iterable[str]) -> 
             )
         told += _owned(each)
     return tuple(told)
-
-
-def _resource() -> Any:
-    from console.systems.kubernetes_connection import Resource
-
-    return Resource("apis/autoscaling/v2", "horizontalpodautoscalers")
 
 
 def _writer(
