@@ -12,6 +12,7 @@ from console.actions.strategies.base import Applied, Asked, Say, Strategy
 from console.core.operations import ActionFailed
 from console.core.rollouts.plan import (
     Autoscaler,
+    BlueGreen,
     Check,
     ClearKeys,
     CommandCheck,
@@ -54,7 +55,8 @@ class Moving:
         keep: Callable[[Mapping[str, Any]], None],
     ) -> Applied | None:
         """Bring the phase about; None for one that changes no traffic. Raises ActionFailed, Unverified, Refused."""
-        self._check(self.phase.before)
+        slot = self._other_side(good)
+        self._check(self.phase.before, slot)
         applied = None
         if not isinstance(self.phase.strategy, Nothing):
             strategy = self._strategy(self.phase, good)
@@ -68,7 +70,7 @@ class Moving:
             self._freeze()
             self._set_flags()
             applied = self._apply(strategy, settings)
-        self._check(self.phase.after)
+        self._check(self.phase.after, slot)
         return applied
 
     def set(self, settings: tuple[tuple[str, str], ...], good: Mapping[str, Any] | None) -> Applied | None:
@@ -99,7 +101,7 @@ class Moving:
         if restored := self.release(good):
             parts.append(restored)
         for step in self.plan.then:
-            parts.append(self._step(step, told))
+            parts.append(self._step(step, str(good["traffic"].get("live") or ""), told))
         return "; ".join(part for part in parts if part)
 
     def release(self, good: Mapping[str, Any]) -> str:
@@ -186,29 +188,40 @@ class Moving:
         assert phase.flags is not None
         return flag_store(phase.flags.store, self.tools.redis)
 
-    def _check(self, checks: tuple[Check, ...]) -> None:
-        for check in checks:
-            self.say(self._step(check, ""))
+    def _other_side(self, good: Mapping[str, Any] | None) -> str:
+        """For blue-green: the side that gets the new version, which is the one that was not live at the start."""
+        spec = self.phase.strategy
+        if not isinstance(spec, BlueGreen):
+            return ""
+        traffic = good["traffic"] if good is not None else self._strategy(self.phase).record()
+        return spec.green_value if traffic.get("live") == spec.blue_value else spec.blue_value
 
-    def _step(self, step: Step, before: str) -> str:
-        """Do one step; one line of what came of it. before: what stands already, told where the step fails."""
+    def _check(self, checks: tuple[Check, ...], slot: str) -> None:
+        for check in checks:
+            self.say(self._step(check, slot, ""))
+
+    def _step(self, step: Step, slot: str, before: str) -> str:
+        """Do one step; one line of what came of it. slot: the side of a blue-green that `$SLOT` stands for.
+
+        before: what stands already, told where the step fails.
+        """
         from console.actions.strategies import steps
 
         try:
             match step:
                 case CommandCheck():
                     return steps.command_check(
-                        step, self._values(), run=self.tools.run, say=self.say, stopped=self.stopped
+                        step, self._values(slot), run=self.tools.run, say=self.say, stopped=self.stopped
                     )
                 case HttpCheck():
-                    return steps.http_check(step, self._values(), stopped=self.stopped)
+                    return steps.http_check(step, self._values(slot), stopped=self.stopped)
                 case ClearKeys():
                     self.fence()
                     return steps.clear_keys(self.tools.redis(), step, say=self.say, stopped=self.stopped)
         except ActionFailed as error:
             raise ActionFailed(f"{before}; but {error}" if before else str(error)) from error
 
-    def _values(self) -> dict[str, str]:
+    def _values(self, slot: str) -> dict[str, str]:
         share = self.phase.share
         percent = f"{share.ratio * 100:g}" if share is not None and share.ratio is not None else ""
         return {
@@ -217,6 +230,7 @@ class Moving:
             "ROLLOUT": self.rollout,
             "PHASE": self.phase.name,
             "EPOCH": str(self.epoch),
+            "SLOT": slot,
         }
 
 
