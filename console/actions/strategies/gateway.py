@@ -156,7 +156,9 @@ class GatewayStrategy:
             operations = [*retemplated(live, self._template(live, asked)), *resized(live, size)]
             return [*annotated(live, marks), *operations] if operations else None
 
-        canary = writer.write(_deployments(), spec.canary, change, f"{asked.version}, {size} pods")
+        canary = writer.write(
+            _deployments(), spec.canary, change, f"{asked.version}, {size} pod{'' if size == 1 else 's'}"
+        )
         canary = writer.wait_ready(canary, spec.container)
         self._move(writer, routes.in_percent(scene.weights, percent), canary, spec.canary_service)
         if percent == 100:
@@ -178,8 +180,10 @@ class GatewayStrategy:
             version = self._version or annotation(scene.canary, VERSION) or versions[1]
             is_new = [each == version for each in versions]
         share = sum(part for part, new in zip((1 - scene.share, scene.share), is_new, strict=True) if new)
-        sides = [(versions[0], *self._count(scene.stable)), (versions[1], *self._count(scene.canary))]
-        new, old = (sides[0], sides[1]) if is_new == [True, False] else (sides[1], sides[0])
+        stable, canary = (versions[0], *self._count(scene.stable)), (versions[1], *self._count(scene.canary))
+        new, old = (stable, canary) if is_new[0] else (canary, stable)
+        if is_new == [True, True]:
+            old = ("", 0, 0)
         services = f"{self._spec.stable_service}:{self._spec.canary_service}"
         says = f"HTTPRoute {self._spec.route} gives {services} {routes.shown(scene.weights)}"
         return Sides(share, *new, *old, f"{says}; {new[0]} serves {share * 100:.0f} %")
