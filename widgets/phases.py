@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from console.core.evaluation import Verdict
-from console.core.rollouts.state import RolloutState
+from console.core.states import RolloutState
 from widgets.gauges import bar
 from widgets.rows import EMPTY, Row, ends, row, width_of
 from widgets.rules import breaching

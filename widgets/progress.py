@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from console.core.rollouts.state import RolloutState
+from console.core.states import RolloutState
 from widgets.phases import (
     asks_words,
     driver_words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from console.core.rollouts.state import RolloutState
+from console.core.states import RolloutState
 
 if TYPE_CHECKING:
     from console.core.picture import Picture

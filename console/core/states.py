@@ -50,3 +50,22 @@ class Outcome(Enum):
     FAILED = "failed"
     REFUSED = "refused"
     UNKNOWN = "unknown, verify"
+
+
+class RolloutState(Enum):
+    """Where a rollout stands. The value is the word on the screen."""
+
+    PLANNED = "planned"  # waits for its time, its interval, its preconditions, or a start
+    APPLYING = "applying"
+    SOAKING = "soaking"
+    WAITING = "waiting"  # the soak is over; a person is waited for
+    HELD = "held"
+    ROLLING_BACK = "rolling back"
+    ROLLED_BACK = "rolled back"
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+
+    @property
+    def over(self) -> bool:
+        """Whether the rollout has ended for good."""
+        return self in (RolloutState.COMPLETED, RolloutState.ABORTED)

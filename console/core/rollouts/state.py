@@ -5,30 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from console.core.evaluation import Evaluation
 from console.core.rollouts.soak import UNTOUCHED, Soak
-
-
-class RolloutState(Enum):
-    """Where a rollout stands. The value is the word on the screen."""
-
-    PLANNED = "planned"  # waits for its time, its interval, its preconditions, or a start
-    APPLYING = "applying"
-    SOAKING = "soaking"
-    WAITING = "waiting"  # the soak is over; a person is waited for
-    HELD = "held"
-    ROLLING_BACK = "rolling back"
-    ROLLED_BACK = "rolled back"
-    COMPLETED = "completed"
-    ABORTED = "aborted"
-
-    @property
-    def over(self) -> bool:
-        """Whether the rollout has ended for good."""
-        return self in (RolloutState.COMPLETED, RolloutState.ABORTED)
+from console.core.states import RolloutState as RolloutState
 
 
 @dataclass(frozen=True, slots=True)
