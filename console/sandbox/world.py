@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import socket
 import sys
 import time
@@ -253,7 +254,7 @@ class World:
         fills = {
             "control": control_url,
             "folder": str(self._folder),
-            "practice": f"{sys.executable} {script}",
+            "practice": f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}",
             "gateway": self._first.gateway_url,
             "target": self._described.target,
             "day_one": (datetime.now(UTC) - _DAY_BEGINS).strftime("%Y-%m-%d"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from console.commands.sandbox import _path_of, _systems
 from console.sandbox.client import SandboxError, start_sandbox
 from console.sandbox.faults import Faults
 from console.sandbox.knobs import Knobs
@@ -121,6 +122,22 @@ def test_a_speed_is_a_whole_number_up_to_a_million(speed: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 2
     assert f"{speed!r} is not a whole number from 1 to 1,000,000" in done.stderr
+
+
+def test_the_four_systems_are_offered_for_completion() -> None:
+    assert {"genesis", "hak-gal", "knhk", "lexikon"} <= set(_systems())
+
+
+def test_a_system_of_the_engineers_own_stands_before_a_shipped_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    own = tmp_path / "hakgal-console" / "systems" / "lexikon"
+    own.mkdir(parents=True)
+    write(own)
+    assert _path_of("lexikon") == str(own / "system.yaml")
+    assert _path_of("knhk").endswith("runbooks/knhk/system.yaml")
+    assert _path_of("atlantis") == "atlantis"
 
 
 def test_amounts_are_read_as_people_write_them() -> None:
