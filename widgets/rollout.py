@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from console.core.states import Outcome
 from widgets.gauges import bar
 from widgets.pane import Face, Pane
-from widgets.progress import OLD, WIDE, idle_row, progress_rows, progress_title, rollout_age
 from widgets.rows import EMPTY, Row, cell, right, row
 from widgets.states import placeholders, staleness
 from widgets.vocabulary import Glyphs, Ink
@@ -152,6 +151,8 @@ def rollout_rows(picture: Picture, now: datetime, width: int, height: int, glyph
     """The pane's rows, never more than `height`: of the rollout under way, with what this process does about it below
     its state; without one, of what is deployed.
     """
+    from widgets.progress import idle_row, progress_rows  # after the first paint, which has no picture
+
     operations = current(picture.operations, now)
     if (view := picture.under_way) is not None:
         strip = [operation_row(operation, now, glyphs) for operation in operations[: max(1, height - 8)]]
@@ -206,11 +207,13 @@ def going_rows(metrics: Sequence[MetricValue], width: int, room: int) -> list[Ro
     return rows
 
 
-def title(picture: Picture, now: datetime, glyphs: Glyphs, width: int = WIDE) -> Row:
+def title(picture: Picture, now: datetime, glyphs: Glyphs, width: int = 0) -> Row:
     """What the frame says: the phase of the rollout; without one, staleness before all else, then what a rollback
     returns to.
     """
     if (view := picture.under_way) is not None:
+        from widgets.progress import WIDE, progress_title
+
         return progress_title(picture, view, now, glyphs, wide=width >= WIDE)
     if stale := staleness(picture.cluster, now, glyphs):
         return stale
@@ -221,6 +224,16 @@ def title(picture: Picture, now: datetime, glyphs: Glyphs, width: int = WIDE) ->
         return row(("no version is recorded good yet", Ink.DIM))
     when = f", {moment(deployed.good_at, now)}" if deployed.good_at else ""
     return row(("recorded good ", Ink.DIM), (f"{clean(deployed.good)}{when}", Ink.TEXT))
+
+
+def is_old(picture: Picture, now: datetime) -> bool:
+    """Whether what the pane shows is no longer the present."""
+    view = picture.under_way
+    if view is None:
+        return picture.cluster.is_stale(now)
+    from widgets.progress import OLD, rollout_age
+
+    return rollout_age(picture, view, now) > OLD
 
 
 class RolloutPane(Pane):
@@ -250,6 +263,4 @@ class RolloutPane(Pane):
         """Title and rows."""
         glyphs = self.look.glyphs
         rows = rollout_rows(picture, now, width, height, glyphs)
-        view = picture.under_way
-        stale = picture.cluster.is_stale(now) if view is None else rollout_age(picture, view, now) > OLD
-        return Face(title(picture, now, glyphs, width), rows, stale)
+        return Face(title(picture, now, glyphs, width), rows, is_old(picture, now))
