@@ -87,6 +87,8 @@ FAULTS = {
     # tiers
     "a share that no tier is for": ("share: 50%", "up_to: 100%", "up_to: 40%", "no tier is for `share: 50%`", "100%"),
     "tiers in the wrong order": ("up_to: 5%", "up_to: 100%", "up_to: 5%", "not above", "order"),
+    "a tier by share and pods": ("up_to: 10% or", "up_to: 10%", "up_to: 10% or 1 pod", "in percent", "10%"),
+    "a tier twice": ("up_to: 10%, rollback_when: [p99", "up_to: 100%", "up_to: 10%", "not above", "order"),
     "a tier by pods": ("up_to: 1 pod", "up_to: 10%", "up_to: 1 pod", "in percent", "10%"),
     "a tier without a bound": ("- {rollback", "{up_to: 10%, ", "{", "no `up_to`", "10%"),
     "a tier without criteria": (

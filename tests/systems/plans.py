@@ -60,6 +60,7 @@ bypass: {key: "demo:bypass", variable: BYPASS, switches_off: [judging]}
 PLAN = """\
 name: release
 title: the release
+about: From one to three.
 day_one: 2025-10-23
 roles: [lead, on-call]
 measured: canary_share

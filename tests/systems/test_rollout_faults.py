@@ -113,6 +113,14 @@ def _read(folder: Path, text: str) -> bool:
         return False
 
 
+def test_keys_are_cleared_only_where_the_plan_has_a_redis(tmp_path: Path) -> None:
+    steps = 'after_rollback: [{name: x, clear: "demo:cache:*"}]\n'
+    text = f"name: release\n{steps}phases: [{{name: a, environment: bare}}]\n"
+    [fault] = refused(tmp_path, text)
+    assert fault.line == 2 and "no environment of the plan has a Redis" in fault.wrong
+    assert plan_in(tmp_path, text.replace("bare}", "bare}, {name: b, environment: staging}")).then
+
+
 @pytest.mark.parametrize("clock", ["24:00", "9:60", "99:99"])
 def test_an_hour_of_no_day_is_no_moment(clock: str, tmp_path: Path) -> None:
     assert "hours to 23" in refused(tmp_path, PLAN.replace("day 1 09:00", f"day 1 {clock}"))[0].right

@@ -45,6 +45,7 @@ def test_a_plan_becomes_frozen_types(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     one, two, three = plan.phases
     assert (plan.name, plan.title, plan.system, plan.version) == ("release", "the release", "demo", None)
+    assert plan.about == "From one to three."
     assert plan.path == tmp_path / "release.rollout.yaml"
     assert (plan.roles, plan.measured, plan.environments) == (
         ("lead", "on-call"),
