@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from console.actions.strategies.argo import ArgoStrategy
@@ -33,11 +35,12 @@ class Argos:
         self.world = world
         world.api.create(rollouts(), body)
         self.healthy()
+        self.patience = replace(QUICK, trouble=timedelta(seconds=10))
         self.good = self.strategy().record()
 
     def strategy(self, name: str = "api") -> ArgoStrategy:
         api = self.world.proxy.api() if self.world.proxy.rules else self.world.api
-        return ArgoStrategy(api, self.world.namespace, Argo(name, "firewall"), patience=QUICK)
+        return ArgoStrategy(api, self.world.namespace, Argo(name, "firewall"), patience=self.patience)
 
     @property
     def live(self) -> Json:

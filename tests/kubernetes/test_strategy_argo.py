@@ -236,6 +236,7 @@ def test_another_template_and_a_pause_by_hand_end_the_waiting(argo: Argos) -> No
 
 
 def test_pods_that_do_not_get_ready_are_named_and_the_way_back_is_open(argo: Argos) -> None:
+    argo.patience = QUICK
     with pytest.raises(ActionFailed, match=r"nothing has moved for .*ImagePullBackOff"):
         argo.apply(ask(TWENTY, version=BAD))
     assert argo.sizes()[OLD] >= 3

@@ -21,7 +21,7 @@ from tests.kubernetes.custom import HTTP_ROUTES, served
 from tests.kubernetes.driving import QUICK, Driver, Killed, ask
 from tests.kubernetes.driving import ROLLOUT as RELEASE
 from tests.kubernetes.proxy import Request, status_body
-from tests.kubernetes.test_strategy_blue_green import SERVICES, points
+from tests.kubernetes.test_strategy_blue_green import PATIENT, SERVICES, points
 
 Json = dict[str, Any]
 
@@ -63,6 +63,7 @@ class Edge:
         }
         world.api.create(http_routes(), body)
         world.settled("api")
+        self.patience = PATIENT
         self.good = self.strategy().record()
 
     def spec(self, **spec: Any) -> Gateway:
@@ -80,7 +81,7 @@ class Edge:
     def strategy(self, **spec: Any) -> GatewayStrategy:
         """Through the proxy where it has something to do: it takes its time."""
         api = self.world.proxy.api() if self.world.proxy.rules else self.world.api
-        return GatewayStrategy(api, self.world.namespace, self.spec(**spec), patience=QUICK)
+        return GatewayStrategy(api, self.world.namespace, self.spec(**spec), patience=self.patience)
 
     @property
     def route(self) -> Json:
@@ -212,6 +213,7 @@ def test_a_rule_with_a_third_backend_and_a_route_without_the_service_are_refused
 
 
 def test_a_canary_that_does_not_get_ready_gets_no_weight(edge: Edge) -> None:
+    edge.patience = QUICK
     driver = Driver()
     with pytest.raises(ActionFailed, match=r"api-canary in .* does not get ready"):
         driver.apply(edge.strategy(), ask(FIVE, version=BAD))
@@ -222,6 +224,7 @@ def test_a_canary_that_does_not_get_ready_gets_no_weight(edge: Edge) -> None:
 
 
 def test_a_service_that_leads_elsewhere_gets_no_weight(edge: Edge) -> None:
+    edge.patience = QUICK
     edge.world.api.patch(SERVICES, "api-canary", {"spec": {"selector": {"app": "api"}}}, content_type=MERGE_PATCH)
     with pytest.raises(ActionFailed, match="leads to 0 of 1 ready pods of api-canary and to 2 others"):
         edge.apply(ask(FIVE))

@@ -186,7 +186,7 @@ class GatewayStrategy:
             old = ("", 0, 0)
         services = f"{self._spec.stable_service}:{self._spec.canary_service}"
         says = f"HTTPRoute {self._spec.route} gives {services} {routes.shown(scene.weights)}"
-        return Sides(share, *new, *old, f"{says}; {new[0]} serves {share * 100:.0f} %")
+        return Sides(share, *new, *old, f"{says}; the new version serves {share * 100:.0f} %")
 
     def foresee_rollback(self, good: Mapping[str, Any]) -> Foreseen:
         """The writes of `roll_back`; refused where neither side has a ready pod and the stable one is as recorded."""
