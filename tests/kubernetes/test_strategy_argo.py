@@ -113,6 +113,17 @@ def test_applied_again_nothing_is_written(argo: Argos, share: Share) -> None:
     assert argo.state() == before
 
 
+def test_settings_of_later_replace_the_canarys_pods_and_keep_its_share(argo: Argos) -> None:
+    argo.apply(ask(TWENTY, AUDIT_LEVEL="FULL"))
+    says, _ = argo.apply(ask(TWENTY, AUDIT_LEVEL="INFO"))
+    assert says == f"1 of 4 pods run {NEW}, api pauses"
+    assert argo.state() == QUARTER
+    argo.apply(ask(EVERYTHING))
+    assert argo.live["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "AUDIT_LEVEL", "value": "INFO"}]
+    argo.back()
+    assert argo.state() == START
+
+
 def test_no_patch_of_it_is_a_strategic_one(argo: Argos) -> None:
     kinds: list[str] = []
 

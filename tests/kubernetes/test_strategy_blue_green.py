@@ -12,6 +12,7 @@ import pytest
 
 from console.actions.strategies.base import EPOCH, ROLLOUT, Asked, Fenced
 from console.actions.strategies.blue_green import BlueGreenStrategy
+from console.actions.strategies.endpoints import ready_pods
 from console.actions.strategies.making import slot_of
 from console.actions.strategies.settings import SETTINGS
 from console.actions.strategies.writing import annotation
@@ -26,6 +27,7 @@ from tests.kubernetes.proxy import Request, status_body
 Json = dict[str, Any]
 
 SERVICES = Resource("api/v1", "services")
+SLICES = Resource("apis/discovery.k8s.io/v1", "endpointslices")
 SPEC = BlueGreen("api", "api-blue", "api-green", container="firewall")
 # On a busy machine a controller may take its time; only what never gets ready is given up soon.
 PATIENT = replace(QUICK, trouble=timedelta(seconds=10))
@@ -109,7 +111,8 @@ def test_nothing_prepares_the_other_side_and_everything_switches_to_it(pair: Pai
     assert (annotation(service, ROLLOUT), annotation(service, EPOCH)) == (RELEASE, "1")
     sides = pair.strategy().sides()
     assert (sides.share, sides.new_version, sides.new_ready, sides.old_ready) == (1.0, NEW, 2, 2)
-    assert len(pair.strategy().served_by()) == 2
+    served = ready_pods(pair.world.api.list(SLICES))
+    assert {name.rpartition("-")[0].rpartition("-")[0] for name in served} == {"api-green"}
 
 
 def test_the_next_release_goes_the_other_way_and_its_share_is_told_by_the_record(pair: Pair) -> None:

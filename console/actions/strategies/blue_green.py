@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from console.actions.strategies.base import VERSION, Applied, Asked, Fenced, Foreseen, Say, Sides
-from console.actions.strategies.endpoints import endpoints_of, matches, services, wait_for_endpoints
+from console.actions.strategies.endpoints import matches, services, wait_for_endpoints
 from console.actions.strategies.recorded import (
     find,
     find_deployment,
@@ -332,10 +332,6 @@ class BlueGreenStrategy:
             stopped=stopped,
             patience=self._patience,
         )
-
-    def served_by(self) -> frozenset[str]:
-        """The names of the pods that the Service leads to now."""
-        return endpoints_of(self._api, self._namespace, self._spec.service)
 
     def slot(self, version: str) -> str:
         """The label's value of the side that runs the version, or gets it: `$SLOT` of checks."""

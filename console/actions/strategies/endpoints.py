@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from console.actions.strategies.recorded import find_all, replicas_of
+from console.actions.strategies.recorded import replicas_of
 from console.actions.strategies.writing import Writer
 from console.core.operations import ActionFailed, Unverified
 from console.core.units import show_span
 from console.systems.kubernetes_objects import owner, selector_text
 
 if TYPE_CHECKING:
-    from console.systems.kubernetes_connection import KubernetesApi, Resource
+    from console.systems.kubernetes_connection import Resource
 
 Json = dict[str, Any]
 
@@ -41,11 +41,6 @@ def ready_pods(slices: Iterable[Mapping[str, Any]]) -> frozenset[str]:
         for each in part.get("endpoints") or ()
         if (each.get("conditions") or {}).get("ready") is not False
     )
-
-
-def endpoints_of(api: KubernetesApi, namespace: str, service: str) -> frozenset[str]:
-    """The names of the pods that get a Service's traffic now; asked once. Raises ActionFailed, Unverified."""
-    return ready_pods(find_all(api, namespace, _slices(), f"{_SERVICE_NAME}={service}"))
 
 
 def matches(selector: Mapping[str, str] | None, template: Mapping[str, Any]) -> bool:
