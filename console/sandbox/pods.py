@@ -164,6 +164,12 @@ class Container:
         """Whether it takes requests: started, not told to end, not ended."""
         return self.ready and not self.stopping and not self._ended.done()
 
+    @property
+    def _runs_newest(self) -> bool:
+        """Whether the faults of a release hit it: by its image, or by what it answers some requests as."""
+        share, versions = self._around.share, self._around.versions
+        return versions.hit(self.version) or (share.ratio > 0 and versions.hit(share.version))
+
     async def open(self, addresses: Addresses) -> None:
         """Open its ports and begin to live."""
         await self._runner.setup()
@@ -205,7 +211,7 @@ class Container:
             await asyncio.sleep(_TICK * self._around.chance.uniform(0.9, 1.1))
             await self.app.tick()
             old = time.monotonic() - self._began > self._crash_after
-            if old and self._around.versions.hit(self.version) and self._around.faults.on(Fault.CRASH_LOOP):
+            if old and self._around.faults.on(Fault.CRASH_LOOP) and self._runs_newest:
                 self.app.log.tell("FATAL", "model is corrupt", exit=1)
                 await self._close(1)
                 return

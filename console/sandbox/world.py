@@ -33,6 +33,10 @@ from console.sandbox.versions import version_of
 from console.sandbox.world_file import WorldFile
 
 _MONITORING_WITHIN = 10.0
+_PART_OF = {
+    Fault.API_CONFLICT: "kubernetes", Fault.API_DOWN: "kubernetes",
+    Fault.REDIS_STALL: "redis", Fault.REDIS_MEMORY: "redis",
+}  # fmt: skip
 _DAY_BEGINS = timedelta(hours=9)  # when a plan's first day begins
 
 
@@ -234,6 +238,9 @@ class World:
             faults.when(Fault.PROMETHEUS_STALL, _stalling(server.child))
         if not self._prometheuses:
             faults.rule_out(Fault.PROMETHEUS_STALL, "no Prometheus runs in this sandbox")
+        for fault, part in _PART_OF.items():
+            if not any(part in environment for environment in self._sources()):
+                faults.rule_out(fault, f"the console uses no {part} of {self._system['name']}")
         if self._described.app != "firewall":
             for fault in set(OF_THE_APP) - {spec.name for spec in self._described.faults}:
                 faults.rule_out(fault, f"{self._system['name']}'s sample app has nothing that could do it")
@@ -282,6 +289,11 @@ class World:
         if name not in self._places:
             raise ValueError(f"There is no environment {name!r}; there are: {', '.join(self._places)}.")
         return self._places[name]
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """The system's environments that this world stands for."""
+        environments = self._system.get("environments") or {}
+        return [environments.get(place.spec.stands_for) or {} for place in self._places.values()]
 
     def _known_values(self) -> set[str]:
         if self._described.app == "firewall":

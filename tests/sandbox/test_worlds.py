@@ -272,6 +272,8 @@ def test_a_fault_that_means_nothing_to_a_system_says_so_and_one_of_its_own_is_li
     sandbox = worlds["knhk"].sandbox
     with pytest.raises(SandboxError, match="session-bleeding cannot be switched on: knhk's sample app has nothing"):
         sandbox.switch("session-bleeding", True)
+    with pytest.raises(SandboxError, match="api-down cannot be switched on: the console uses no kubernetes of genesis"):
+        worlds["genesis"].sandbox.switch("api-down", True)
     assert sandbox.ask("GET", "/faults")["wal-stalled"] is False
     assert "WAL has not been archived" in sandbox.ask("GET", "/faults/wal-stalled")["about"]
     sandbox.switch("wal-stalled", True)
