@@ -19,6 +19,7 @@ from console.engine.driving import Job, Ledger, Progress, World
 from console.journal.journal import JournalError
 
 CHECKPOINT = timedelta(minutes=5)
+PAUSE = timedelta(seconds=10)
 BEFORE_TIMED = -1
 
 
@@ -62,6 +63,7 @@ class Driver:
         self._mood: Mood | None = None
         self._written_at: datetime | None = None
         self._intent: Fact | None = None
+        self._again_at = float("-inf")
         self._abort: tuple[int, str, str] = (0, "", "")
         self.judged = Judged()
 
@@ -198,7 +200,9 @@ class Driver:
         return Job("roll back", rollout.phase, number, self._epoch, goods=rollout.goods)
 
     def _begin(self, job: Job, rollout: Rollout) -> None:
-        """Intent first, then the job."""
+        """Intent first, then the job; not at once where the last one had no contact."""
+        if self._monotonic() < self._again_at:
+            return
         kind = Kind.ROLL_BACK if job.what == "roll back" else Kind.APPLY
         what = f"settings:{job.index}" if job.what == "settings" else job.what
         body = {"phase": job.phase, "attempt": job.attempt, "epoch": job.epoch, "what": what}
@@ -240,6 +244,9 @@ class Driver:
             self._succeed(job, progress, place)
         elif rollout.state is RolloutState.ROLLING_BACK and job.what != "roll back":
             return  # an apply that was broken off by the rollback
+        elif outcome == "unknown":
+            # No contact, or told to stop: what is there is compared again, which is safe however often it is done.
+            self._again_at = self._monotonic() + PAUSE.total_seconds()
         else:
             failed = {"apply": "could not be applied", "settings": "settings could not be set"}.get(job.what, job.what)
             what = f"{self._plan.phases[job.phase].shown}: {failed}: " if job.what != "roll back" else "roll back: "

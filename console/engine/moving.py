@@ -95,9 +95,12 @@ class Moving:
         )
         self.say(told)
         parts = [told]
-        if good.get("flags") is not None and phase.flags is not None:
-            names = (*phase.flags.on, *phase.flags.off)
-            parts += self._flag_store(phase).restore(good["flags"], names)
+        flagged = [
+            each for each in self.plan.phases if each.environment == phase.environment and each.flags is not None
+        ]
+        if good.get("flags") is not None and flagged:
+            names = {name for each in flagged if each.flags for name in (*each.flags.on, *each.flags.off)}
+            parts += self._flag_store(flagged[0]).restore(good["flags"], sorted(names))
         if restored := self.release(good):
             parts.append(restored)
         for step in self.plan.then:
@@ -148,12 +151,15 @@ class Moving:
         index = self.plan.phases.index(self.phase)
         record: dict[str, Any] = {"phase": index, "strategy": self.phase.strategy.kind, "traffic": strategy.record()}
         api = self.tools.cluster()
-        if api is not None and self.phase.autoscaler is not Autoscaler.LEAVE:
+        if api is not None:
+            # Also where this phase leaves them alone: a later one may freeze them.
             from console.actions.strategies.autoscaler import record as bounds
 
             record["autoscalers"] = bounds(api, self.tools.namespace, deployments_of(self.phase))
-        if self.phase.flags is not None:
-            record["flags"] = self._flag_store(self.phase).record()
+        here = self.phase.environment
+        flagged = next((each for each in self.plan.phases if each.environment == here and each.flags is not None), None)
+        if flagged is not None:
+            record["flags"] = self._flag_store(flagged).record()
         return record
 
     def _freeze(self) -> None:

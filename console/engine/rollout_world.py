@@ -215,7 +215,7 @@ class RolloutWorld:
             ended = Progress(job, "failed", str(error))
         except Exception as error:  # the edge of the task: it becomes a hold
             log.exception("job %s", job.what)
-            ended = Progress(job, "unknown", f"{type(error).__name__}: {error}; verify what it left behind")
+            ended = Progress(job, "failed", f"{type(error).__name__}: {error}; verify what it left behind")
         running.progress = ended
         self._wake()
 
