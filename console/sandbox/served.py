@@ -68,8 +68,8 @@ class Served:
 
     def _near(self, row: Row, usual: float, reach: Reach) -> float:
         value = self._knobs.value(row.knob, usual, reach)
-        if self._knobs.hand.get(row.knob) is not None:
-            return value  # what a hand has set is to be seen as it was set
+        if self._knobs.hand.get(row.knob) is not None or (row.kind == "gauge" and value != usual):
+            return value  # what a hand or a fault has set is to be seen as it was set
         if row.spread and row.kind == "histogram":
             return value * math.exp(self._chance.gauss(0, row.spread))
         return value * (1 + self._chance.uniform(-row.spread, row.spread)) if row.spread else value

@@ -228,6 +228,25 @@ def test_rows_count_requests_shares_of_them_and_time() -> None:
     assert page.count("# TYPE x_requests_total counter") == 1
 
 
+def test_a_gauge_spreads_around_its_value_and_is_exactly_what_a_fault_sets() -> None:
+    values, faults, hand = knobs(FaultSpec("full", "", "all", {"pool": (40.0, 0.0)}, ""))
+    described = rows([{"gauge": "x_pool", "value": 10, "spread": "20%", "as": "pool"}])
+    served = Served(described, values, {}, random.Random(1))
+
+    def seen() -> set[float]:
+        found = set()
+        for _ in range(20):
+            served.tick(0.5, QUIET)
+            found.add(float(served.page().split()[-1]))
+        return found
+
+    assert len(seen()) == 20 and all(8 <= value <= 12 for value in seen())
+    faults.switch("full", True)
+    assert seen() == {40.0}
+    hand.set("pool", 12.5)
+    assert seen() == {12.5}
+
+
 def test_a_hand_sets_gauges_hurries_counters_and_says_what_is_observed() -> None:
     hand = Hand()
     gauge, counter = Gauge("g", "G."), Counter("c_total", "C.", [(("code", "200"),), (("code", "500"),)])
