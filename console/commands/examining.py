@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from console.commands.choosing import Choice
+from console.core.rollouts.plan import RolloutPlan
 from console.core.system import Environment, RedisTarget, System
 from console.engine.engine import utc_now
 from console.journal.journal import Journal, JournalError
@@ -51,7 +53,7 @@ def examinations(choice: Choice) -> list[Examination]:
         ("separation", lambda: separation(system)),
         ("prometheus", lambda: prometheus(environment)),
         ("scrape", lambda: scrape(system, environment)),
-        ("kubernetes", lambda: kubernetes(environment)),
+        ("kubernetes", lambda: kubernetes(environment, plans_of(system))),
         ("logs", lambda: logs(environment)),
         ("health", lambda: health(environment)),
     ]
@@ -226,11 +228,24 @@ def scrape(system: System, environment: Environment) -> list[Finding]:
     return findings or [Finding("scrape", State.GOOD, f"all {len(queries)} queries can be evaluated here")]
 
 
-def kubernetes(environment: Environment) -> list[Finding]:
-    """Whether the API server answers, and allows each thing the console does."""
+def plans_of(system: System) -> list[RolloutPlan]:
+    """The system's plans that can be read; `check` tells what is wrong with the others."""
+    from console.systems.loader import BrokenFile
+    from console.systems.rollout_plans import load_plan
+
+    plans = []
+    for path in system.rollouts:
+        with suppress(BrokenFile):
+            plans.append(load_plan(path, system))
+    return plans
+
+
+def kubernetes(environment: Environment, plans: Sequence[RolloutPlan]) -> list[Finding]:
+    """Whether the API server answers, and allows each thing the console does, also for the plans' phases here."""
     if environment.kubernetes is None:
         return [Finding("kubernetes", State.ABSENT, "not configured")]
     from console.actions.rollback import permissions_needed
+    from console.actions.strategies.permissions import permissions_of
     from console.systems.kubernetes_connection import DEPLOYMENTS, KubernetesError, Resource, open_kubernetes
 
     target = environment.kubernetes
@@ -243,8 +258,9 @@ def kubernetes(environment: Environment) -> list[Finding]:
         return [Finding("kubernetes", State.FAILED, str(error))]
     told = f"{api.host} is Kubernetes {version}, answered in {took:.0f} ms"
     findings = [Finding("kubernetes", State.GOOD, told)]
-    for verb, what, purpose in permissions_needed():
-        group, _, name = what.rpartition("/") if not what.startswith("pods/") else ("", "", what)
+    phases = [phase for plan in plans for phase in plan.phases if phase.environment == environment.name]
+    for verb, what, purpose in dict.fromkeys((*permissions_needed(), *permissions_of(phases))):
+        group, _, name = what.partition("/") if "/" in what and not what.startswith("pods/") else ("", "", what)
         plural, _, subresource = name.partition("/")
         asked = f"{verb} {name} in namespace {target.namespace} {purpose}"
         try:
@@ -261,7 +277,8 @@ def kubernetes(environment: Environment) -> list[Finding]:
             api.get(DEPLOYMENTS, workload.deployment)
             findings.append(Finding("kubernetes", State.GOOD, f"deployment {workload.deployment} is there"))
         except KubernetesError as error:
-            findings.append(Finding("kubernetes", State.FAILED, str(error)))
+            if not (workload.optional and error.status == 404):
+                findings.append(Finding("kubernetes", State.FAILED, str(error)))
     return findings
 
 

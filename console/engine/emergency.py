@@ -133,7 +133,14 @@ class Emergency:
         good = current.rollout.goods[phase.environment]
         records.begun(lease.epoch if lease else current.rollout.epoch + 1)
         moving = Moving(
-            tools=Tools(self._rollouts.system, self._environment, self._sources, self._environ, self._rollouts.folder),
+            tools=Tools(
+                self._rollouts.system,
+                self._environment,
+                self._sources,
+                self._environ,
+                self._rollouts.folder,
+                current.plan.settings,
+            ),
             plan=current.plan,
             phase=phase,
             rollout=current.rollout.id,

@@ -176,7 +176,9 @@ class RolloutWorld:
     def tools(self, environment: str, version: str) -> Tools:
         """The tools of an environment."""
         engine = self.engine(environment, version)
-        return Tools(self._system, engine.environment, engine.assembled, self._environ, self._folder)
+        return Tools(
+            self._system, engine.environment, engine.assembled, self._environ, self._folder, self._plan.settings
+        )
 
     @property
     def _speed(self) -> float:

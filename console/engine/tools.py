@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The tools of one environment. sources: asked when needed, for they come with the engine. folder: the state's."""
+    """The tools of one environment. sources: asked when needed, for they come with the engine. folder: the state's.
+
+    settings: of the plan, for its commands.
+    """
 
     system: System
     environment: Environment
     sources: Callable[[], Sources]
     environ: Mapping[str, str]
     folder: Path
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def namespace(self) -> str:
@@ -70,7 +74,10 @@ class Tools:
             lines.append(line)
             say(line)
 
-        environ = {**block_environment(self.system, self.environment, self.sources().access, self.environ), **values}
+        # The plan's settings as they were when it was started, whatever this process was started with.
+        settings = {name: value for name, value in self.settings if value}
+        seen = block_environment(self.system, self.environment, self.sources().access, self.environ)
+        environ = {**seen, **settings, **values}
         result = run_block(
             command,
             environ=environ,
