@@ -28,6 +28,17 @@ class TickDialog(SteerDialog):
         self.done = done
         self.words = "Tick for" if done else "Take a tick back for"
         self.doing = "writing the tick"
+        self.text = ""
+
+    def begin(self) -> None:
+        """Remember which item."""
+        super().begin()
+        self.text = self.text_now()
+
+    def text_now(self) -> str:
+        """The item's text as it is now; empty where there is none."""
+        items = self.view.checklist if self.view is not None else ()
+        return items[self.item].text if self.item < len(items) else ""
 
     def fields(self) -> Iterable[Field]:
         """The note."""
@@ -35,7 +46,7 @@ class TickDialog(SteerDialog):
 
     def does(self, view: RolloutView) -> list[Row]:
         """The item as it is written."""
-        if self.item >= len(view.checklist):
+        if self.text_now() != self.text:
             return told("item   ", "this phase has no such item any more", Ink.WARN)
         item = view.checklist[self.item]
         rows = told("item   ", item.text, Ink.STRONG)
@@ -44,7 +55,10 @@ class TickDialog(SteerDialog):
         return rows
 
     def submit(self) -> None:
-        """Write it down."""
+        """Write it down, for the item that was read and no other."""
+        if self.text_now() != self.text:
+            self.complain(*told("", "this item is not there any more; Esc leaves", Ink.WARN))
+            return
         note = self.value("note")
         self.send(lambda: self.desk.tick(self.item, self.done, note))
 
@@ -68,6 +82,7 @@ class SignDialog(SteerDialog):
 
     def begin(self) -> None:
         """The roles; the one at the cursor, else the first that has not signed, is chosen."""
+        super().begin()
         view = self.view
         if view is None:
             return

@@ -143,11 +143,8 @@ class RolloutRoom(Room):
                 return
 
     def at_cursor(self) -> Entry | None:
-        """The entry at the page's cursor, of the present phase only: nothing else can be acted on."""
-        view = self.console.picture.rollout
-        if view is None or self.chosen != view.phase or self.page.cursor >= len(self.entries):
-            return None
-        return self.entries[self.page.cursor]
+        """The entry at the page's cursor; only those of the present phase are something to act on."""
+        return self.entries[self.page.cursor] if self.page.cursor < len(self.entries) else None
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         """Another phase is chosen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -19,6 +19,7 @@ from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean
 
 ENDED = "the rollout has ended meanwhile; Esc leaves"
+MOVED = "the rollout has moved on since this was opened, and nothing was done: read it again before Enter"
 
 
 def standing(view: RolloutView, now: datetime, glyphs: Glyphs) -> list[Row]:
@@ -43,10 +44,30 @@ def standing(view: RolloutView, now: datetime, glyphs: Glyphs) -> list[Row]:
     return rows
 
 
+def place_of(view: RolloutView | None) -> tuple[object, ...]:
+    """Which attempt of which phase of which rollout is talked about."""
+    return () if view is None else (view.id, view.phase, len(view.history))
+
+
 class SteerDialog(AskDialog):
-    """A dialog about the rollout under way."""
+    """A dialog about the rollout under way. When that moves on under it, the first Enter says so and does nothing: what
+    was read was about another phase.
+    """
 
     words = ""
+    opened_on: tuple[object, ...] = ()
+
+    def begin(self) -> None:
+        """Remember what it is about."""
+        self.opened_on = place_of(self.view)
+
+    def send(self, call: Callable[[], str]) -> None:
+        """Hand it to the desk, unless the rollout has moved on."""
+        if place_of(self.view) != self.opened_on:
+            self.opened_on = place_of(self.view)
+            self.complain(*told("", MOVED, Ink.BAD))
+            return
+        super().send(call)
 
     def heading(self) -> str:
         """What is to be done, to which system, where."""
@@ -60,7 +81,8 @@ class SteerDialog(AskDialog):
         view = picture.under_way
         if view is None:
             return [row((ENDED, Ink.WARN))]
-        return [*standing(view, now, self.look.glyphs), *self.does(view), EMPTY]
+        moved = told("", MOVED, Ink.BAD) if place_of(view) != self.opened_on else []
+        return [*moved, *standing(view, now, self.look.glyphs), *self.does(view), EMPTY]
 
     def does(self, view: RolloutView) -> list[Row]:
         """What will be done."""
@@ -189,6 +211,7 @@ class RetryDialog(SteerDialog):
 
     def begin(self) -> None:
         """The phases that were reached, the newest chosen."""
+        super().begin()
         view = self.view
         if view is not None:
             names = [phase.name for phase in view.phases]

@@ -474,3 +474,30 @@ async def test_a_picture_that_comes_before_a_screen_is_there_waits_for_it() -> N
             console.app._tick()
             await until(console.pilot, lambda: console.app.screen.is_mounted, "the screen")
             await console.shows("41h12m of 72h")
+
+
+async def test_a_rollout_that_moves_on_under_a_dialog_is_not_promoted_by_what_was_read_before() -> None:
+    async with opened(played.ready(), size=SMALL) as console:
+        dialog = await console.dialog("p", PromoteDialog)
+        ready = played.ready()
+        assert ready.rollout is not None
+        console.desk.play(replace(ready, rollout=replace(ready.rollout, phase=4)))
+        await console.shows("the rollout has moved on since this was opened")
+        await console.type("hak-gal")
+        assert console.asked == [] and dialog.query_one("#target", Input).value == "hak-gal"
+        await console.press("enter")
+        await console.sent("promote", "hak-gal", "")
+
+
+async def test_a_tick_is_never_written_for_another_item_than_the_one_that_was_read() -> None:
+    async with opened(played.waiting(), size=SMALL) as console:
+        await console.press("o")
+        await console.shows("▸  ○ Support told of the canary")
+        await console.dialog("space", TickDialog)
+        view = played.VIEW
+        others = tuple(replace(item, text=f"Another {place}") for place, item in enumerate(view.checklist))
+        console.desk.play(played.with_rollout(replace(view, phase=4, checklist=others)))
+        await console.type("told at nine")
+        await console.shows("this item is not there any more")
+        await console.press("enter", "enter")
+        assert console.asked == []
