@@ -105,6 +105,15 @@ def test_after_an_outage_a_grace_must_be_observed(own: tuple[RolloutPlan, System
     assert phase.observed >= timedelta(hours=6)
 
 
+def test_what_the_console_samples_itself_is_missing_where_it_did_not_look(tmp_path: Path) -> None:
+    text = OWN.replace("memory < 400MB", "memory < 400MB for 1h").replace("grace: 10m", "grace: 1m")
+    late = Outage("watcher", Anchor(When.CONFIRMED, "only", timedelta(hours=5, minutes=55)), minutes(50))
+    _, took, _ = soaked(small(tmp_path, text), Scenario("late", outages=(late,)))
+    # Back at 6:45, and blind until 7:07, when the truth from before is more than a fifth of the hour too old to stand
+    # for the hole. That is more than an hour in all, so the soak begins anew there.
+    assert timedelta(hours=13, minutes=6, seconds=50) <= took <= timedelta(hours=13, minutes=7, seconds=10)
+
+
 def test_a_breach_goes_on_while_nobody_watches_and_trips_when_somebody_does(own: tuple[RolloutPlan, System]) -> None:
     breach = Entry("error_rate", Anchor(When.CONFIRMED, "only", timedelta(hours=2, minutes=10)), Level(0.2))
     rehearsed, facts = run(*own, away(minutes(30), entries=(breach,)))
