@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -279,6 +280,18 @@ def test_the_old_side_is_made_whole_before_traffic_returns_to_it(pair: Pair) -> 
     driver.roll_back(pair.strategy(), pair.good, ask(EVERYTHING))
     assert at_switch == [2]
     assert pair.state() == START
+
+
+def test_it_serves_everything_when_every_pod_gets_its_part(pair: Pair) -> None:
+    def act(handler: Any, request: Request) -> None:
+        answer = json.loads(handler.forward(request).read())
+        for part in answer["items"]:
+            del part["endpoints"][1:]
+        handler.give(200, json.dumps(answer).encode(), "application/json", {})
+
+    rule = pair.world.proxy.rule(lambda request: request.path.endswith("/endpointslices"), act, times=3)
+    says, _ = pair.apply(ask(EVERYTHING))
+    assert (says, rule.hits) == (f"green serves everything: 2 of 2 pods run {NEW}", 3)
 
 
 def test_where_neither_side_can_serve_nothing_is_switched(pair: Pair) -> None:

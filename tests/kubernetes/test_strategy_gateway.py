@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -229,6 +230,19 @@ def test_a_service_that_leads_elsewhere_gets_no_weight(edge: Edge) -> None:
     with pytest.raises(ActionFailed, match="leads to 0 of 1 ready pods of api-canary and to 2 others"):
         edge.apply(ask(FIVE))
     assert edge.weights == (100, 0)
+
+
+def test_weights_that_no_gateway_takes_up_are_said(edge: Edge) -> None:
+    edge.patience = QUICK
+
+    def act(handler: Any, request: Request) -> None:
+        live = json.loads(handler.forward(request).read())
+        live["status"] = {"parents": []}
+        handler.give(200, json.dumps(live).encode(), "application/json", {})
+
+    edge.world.proxy.rule(lambda request: request.method == "GET" and "httproutes" in request.path, act, times=None)
+    with pytest.raises(ActionFailed, match="has its weights, but no gateway has taken it after"):
+        edge.apply(ask(FIVE))
 
 
 def test_traffic_of_another_version_leaves_the_canary_before_its_image_is_changed(edge: Edge) -> None:

@@ -204,6 +204,23 @@ async def test_the_stable_image_again_skips_the_steps(paused: World) -> None:
     told = await paused.phase("Healthy", v3_9=5)
     assert (told["currentStepIndex"], told["stableRS"]) == (4, told["currentPodHash"])
     assert paused.live["metadata"]["annotations"]["rollout.argoproj.io/revision"] == "3"
+    numbers = {
+        each["metadata"]["labels"]["rollouts-pod-template-hash"]: each["metadata"]["annotations"][
+            "rollout.argoproj.io/revision"
+        ]
+        for each in paused.server.api.list(REPLICA_SETS)
+    }
+    assert numbers.pop(told["stableRS"]) == "3"
+    assert list(numbers.values()) == ["2"]
+
+
+async def test_pods_of_a_version_between_that_never_got_ready_make_room(running: World) -> None:
+    running.runtime.health = Probe(ready=False, message="ill")
+    await running.set_version("3.10")
+    await running.until(lambda: running.told.get("updatedReplicas") == 1)
+    running.runtime.health = Probe(ready=True)
+    await running.set_version("3.11")
+    await running.phase("Paused", v3_9=4, v3_11=1)
 
 
 async def test_other_steps_on_a_healthy_rollout_change_nothing(running: World) -> None:
@@ -229,6 +246,8 @@ async def test_a_paused_spec_stops_and_goes_on(running: World) -> None:
     await running.set_version("3.10")
     told = await running.phase("Paused", v3_9=5)
     assert told["message"] == "manually paused"
+    await running.until(lambda: len(running.server.api.list(REPLICA_SETS)) == 2)
+    assert sorted(each["spec"]["replicas"] for each in running.server.api.list(REPLICA_SETS)) == [0, 5]
     assert await running.patch({"spec": {"paused": False}}) == 200
     await running.phase("Paused", v3_9=4, v3_10=1)
 
@@ -299,6 +318,33 @@ def test_every_weight_leaves_pods_on_both_sides_where_there_can_be(size: int) ->
             if size > 1 or surge:
                 assert newest >= 1
                 assert stable >= 1
+
+
+def replica_set(uid: str, size: int) -> Json:
+    return {"metadata": {"uid": uid}, "spec": {"replicas": size}, "status": {"availableReplicas": size}}
+
+
+@pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (0, 1), (2, 2), ("25%", "25%")])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10])
+def test_the_way_from_one_weight_to_another_keeps_its_limits(size: int, surge: Any, unavailable: Any) -> None:
+    limits = {"maxSurge": surge, "maxUnavailable": unavailable}
+    for begin, end in ((0, 20), (20, 75), (75, 10), (50, 100), (100, 0)):
+        most = size + arithmetic.limits(rollout(size, strategy={"canary": limits}))[0]
+        least = size - arithmetic.limits(rollout(size, strategy={"canary": limits}))[1]
+        canary = {**limits, "steps": [{"setWeight": end}, {"pause": {}}]}
+        status = {"stableRS": "old", "currentPodHash": "new", "currentStepIndex": 0}
+        body = {**rollout(size, strategy={"canary": canary}), "status": status}
+        new, old = arithmetic.split(size, begin, most - size)
+        for _ in range(4 * size):
+            sides = replica_set("new", new), replica_set("old", old)
+            if arithmetic.is_at_goal(body, *sides, ()):
+                break
+            grown, shrunk = arithmetic.next_sizes(body, *sides, ())
+            assert grown + shrunk <= most
+            # What is taken away goes before what is new is available.
+            assert min(grown, new) + min(shrunk, old) >= least
+            new, old = grown, shrunk
+        assert (new, old) == arithmetic.split(size, end, most - size), (begin, end)
 
 
 if shutil.which("kubectl"):
