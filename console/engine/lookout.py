@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.core.operations import ActionFailed
-from console.core.rollouts.plan import Autoscaler, Nothing, Phase, RolloutPlan
+from console.core.rollouts.plan import Autoscaler, Canary, Nothing, Phase, Rolling, RolloutPlan
 from console.core.rollouts.state import Rollout, RolloutState
 from console.engine.moving import deployments_of
 from console.engine.tools import Tools
@@ -124,9 +124,13 @@ def drift(tools: Tools, phase: Phase, rollout: Rollout) -> tuple[str, ...]:
         good=good.get("traffic"),
     )
     sides = strategy.sides()
-    if sides.share is not None and abs(sides.share - attempt.applied) > SAME_SHARE:
+    live, wanted = sides.share, sides.new_wanted + sides.old_wanted
+    if isinstance(phase.strategy, Canary | Rolling) and wanted:
+        # By what is wanted: while pods are replaced there are more of them than anybody asked for.
+        live = sides.new_wanted / wanted
+    if live is not None and abs(live - attempt.applied) > SAME_SHARE:
         found.append(
-            f"somebody changed the share: {sides.share:.1%} is live where {attempt.applied:.1%} was confirmed "
+            f"somebody changed the share: {live:.1%} is live where {attempt.applied:.1%} was confirmed "
             f"({sides.says}); h goes on with it, R rolls back"
         )
     return tuple(found)
