@@ -213,7 +213,7 @@ class ConsoleApp(App[str]):
             return
         why = entry.disabled_reason(self.picture)
         if why is not None:
-            self.say(f"{entry.title}: {why}")
+            self.say(f"{entry.short}: {why}")
             return
         name = f"do_{action.replace('-', '_')}"
         method = getattr(self.screen, name, None) or getattr(self, name, None)
