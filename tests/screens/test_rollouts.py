@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.actions.table import ACTIONS, actions_of
 from console.app import ConsoleApp
-from console.core.picture import Picture
 from console.core.plans import RollbackPlan
 from console.core.rollouts.state import RolloutState
 from screens.asking import choices
-from screens.attesting import LookDialog, SignDialog, TickDialog
-from screens.dialog import Dialog
 from screens.leftovers import left_behind
 from screens.promoting import PromoteDialog
 from screens.rollback import RollbackDialog
@@ -29,70 +22,14 @@ from screens.steering import AbortDialog, HoldDialog, ResumeDialog, RetryDialog,
 from tests import pictures
 from tests import rollout_pictures as played
 from tests.screens.desks import PlayedDesk
+from tests.screens.steered import SMALL, Opened, opened
 from tests.screens.test_rooms import until
 from widgets.rows import plain
-
-SMALL, LARGE = (80, 24), (120, 40)
 
 
 @pytest.fixture(autouse=True)
 def _hearing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("screens.dialog.DEAF", 0.01)
-
-
-class Opened:
-    """A console over a played rollout."""
-
-    def __init__(self, app: ConsoleApp, pilot: Pilot[Any], desk: PlayedDesk) -> None:
-        self.app, self.pilot, self.desk = app, pilot, desk
-
-    @property
-    def text(self) -> str:
-        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
-
-    @property
-    def asked(self) -> list[tuple[str, ...]]:
-        """What was asked of the rollout."""
-        return [asked for asked in self.desk.asked if asked[0] not in ("start", "foresee")]
-
-    async def press(self, *keys: str) -> str:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-        return self.text
-
-    async def type(self, *texts: str) -> str:
-        """Fill in one entry after the other, with Enter behind each."""
-        for text in texts:
-            assert isinstance(self.app.focused, Input)
-            self.app.focused.insert_text_at_cursor(text)
-            await self.pilot.press("enter")
-        await self.pilot.pause()
-        return self.text
-
-    async def dialog(self, key: str, kind: type[Dialog]) -> Dialog:
-        """Press the key, and wait until the dialog listens."""
-        await self.pilot.press(key)
-        await until(self.pilot, lambda: isinstance(self.app.screen, kind) and self.app.screen.listens, kind.__name__)
-        screen = self.app.screen
-        assert isinstance(screen, kind)
-        return screen
-
-    async def shows(self, words: str) -> None:
-        await until(self.pilot, lambda: words in self.text, f"{words!r} on the screen")
-
-    async def sent(self, *asked: str) -> None:
-        await until(self.pilot, lambda: asked in self.desk.asked, f"{asked} of {self.desk.asked}")
-
-
-@asynccontextmanager
-async def opened(
-    picture: Picture, *, size: tuple[int, int] = LARGE, keys: dict[str, str] | None = None
-) -> AsyncIterator[Opened]:
-    desk = PlayedDesk(picture, pictures.log_lines(20))
-    app = ConsoleApp(desk, clock=lambda: pictures.NOW, theme="night", environ={}, keys=keys)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        yield Opened(app, pilot, desk)
 
 
 def test_no_two_actions_of_a_screen_have_one_key() -> None:
@@ -285,116 +222,6 @@ async def test_what_is_asked_is_done_although_the_dialog_is_left() -> None:
         await console.shows("written down: abort")
 
 
-async def test_enter_and_o_open_the_whole_rollout_and_escape_leaves_it() -> None:
-    async with opened(played.soaking()) as console:
-        await console.press("1", "enter")
-        assert isinstance(console.app.screen, RolloutRoom)
-        await console.press("escape", "r", "o")
-        assert isinstance(console.app.screen, RolloutRoom), "o opens it from anywhere"
-        await console.press("o")
-        assert len(console.app.screen_stack) == 3, "it is not opened over itself"
-    async with opened(pictures.healthy()) as console:
-        assert "no rollout is under way" in await console.press("o")
-        await console.press("1", "enter")
-        assert getattr(console.app.screen, "place", "") == "pods"
-
-
-async def test_the_rollout_screen_begins_at_what_is_asked_and_ticks_it_with_a_note() -> None:
-    async with opened(played.waiting(), size=SMALL) as console:
-        await console.press("o")
-        await console.shows("▸  ○ Support told of the canary")
-        await console.dialog("space", TickDialog)
-        await console.press("enter")
-        assert console.asked == []
-        await console.type("told at nine")
-        await console.sent("tick", "2", "True", "told at nine")
-        await console.shows("written down: tick")
-        await console.press("up")
-        await console.dialog("space", TickDialog)
-        assert "Why it no longer holds:" in console.text
-        await console.type("no")
-        await console.sent("tick", "1", "False", "no")
-
-
-async def test_a_tick_from_anywhere_on_the_page_first_goes_to_an_open_item() -> None:
-    async with opened(played.waiting(), size=SMALL) as console:
-        await console.press("o", "home", "space")
-        assert "Space again ticks what is marked" in console.text
-        await console.dialog("space", TickDialog)
-
-
-async def test_a_role_signs_go_or_no_go_and_nothing_else() -> None:
-    async with opened(played.waiting(), size=SMALL) as console:
-        await console.press("o")
-        dialog = await console.dialog("g", SignDialog)
-        assert isinstance(dialog, SignDialog) and dialog.roles[dialog.at] == "deployment lead"
-        await console.type("maybe", "hm", "hak-gal")
-        await console.shows("maybe is neither go nor no-go")
-        assert console.asked == []
-        dialog.query_one("#decision", Input).value = "no-go"
-        await console.press("down", "enter", "enter", "enter")
-        await console.sent("sign", "on-call engineer", "no-go", "hm", "hak-gal")
-
-
-async def test_a_look_is_marked_with_what_was_seen() -> None:
-    async with opened(played.breaching()) as console:
-        assert "look overdue 12m: o, then k" in console.text
-        await console.press("o")
-        await console.dialog("k", LookDialog)
-        assert "roll back by hand when unknown errors appear in the logs" in console.text
-        await console.press(*"all quiet", "enter")
-        await console.sent("look", "all quiet")
-
-
-async def test_tick_sign_and_look_belong_to_the_rollout_screen_only() -> None:
-    async with opened(played.waiting()) as console:
-        await console.press("space", "g", "k")
-        assert console.app.screen is console.app.dashboard and console.asked == []
-
-
-async def test_every_row_of_the_rollout_screen_is_reached_on_80x24() -> None:
-    async with opened(played.breaching(), size=SMALL) as console:
-        await console.press("o")
-        room = console.app.screen
-        assert isinstance(room, RolloutRoom)
-        seen: set[str] = set()
-        await console.press("home")
-        for _page in range(12):
-            seen |= {line.strip("▸ ") for line in console.text.splitlines()}
-            await console.press("pagedown")
-        wanted = {plain(entry.row).strip() for entry in room.entries}
-        assert not {words for words in wanted if len(words) < 60} - seen
-        for words in ("Attempts of the other phases", "Success is", "Roll back by hand when", "Who"):
-            assert words in seen
-        assert any("started by ines@bastion" in line for line in seen)
-
-
-async def test_another_phase_tells_its_history_and_what_the_file_asks_of_it() -> None:
-    async with opened(played.soaking()) as console:
-        console.desk.plans = (played.plan(),)
-        await console.press("o", "tab", "up", "up")
-        assert "staging 5%  not the present phase" in console.text
-        assert "rolled back: error_rate > 5% for 5m" in console.text
-        assert "error rate 7.4 % is not < 0.1 %" in console.text
-        await console.press("end", "enter")
-        await console.shows("Sticky sessions on the Service")
-        assert "error_rate < 0.1%" in console.text
-        await console.press("space")
-        assert isinstance(console.app.screen, RolloutRoom)
-        assert "Space again" in console.text, "only the present phase's items are ticked"
-
-
-async def test_the_choice_follows_the_rollout_into_its_next_phase() -> None:
-    async with opened(played.soaking()) as console:
-        await console.press("o")
-        console.desk.play(played.planned())
-        await console.shows("─── production 5%")
-        await console.press("tab", "home")
-        console.desk.play(played.soaking())
-        await console.pilot.pause()
-        assert "─── pre-deployment  not the present phase" in console.text
-
-
 async def test_a_rollback_of_a_rollout_names_all_of_it_and_is_planned_again_when_it_moves_on() -> None:
     plans = [played.rollback()]
     planned: list[str] = []
@@ -487,17 +314,3 @@ async def test_a_rollout_that_moves_on_under_a_dialog_is_not_promoted_by_what_wa
         assert console.asked == [] and dialog.query_one("#target", Input).value == "hak-gal"
         await console.press("enter")
         await console.sent("promote", "hak-gal", "")
-
-
-async def test_a_tick_is_never_written_for_another_item_than_the_one_that_was_read() -> None:
-    async with opened(played.waiting(), size=SMALL) as console:
-        await console.press("o")
-        await console.shows("▸  ○ Support told of the canary")
-        await console.dialog("space", TickDialog)
-        view = played.VIEW
-        others = tuple(replace(item, text=f"Another {place}") for place, item in enumerate(view.checklist))
-        console.desk.play(played.with_rollout(replace(view, phase=4, checklist=others)))
-        await console.type("told at nine")
-        await console.shows("this item is not there any more")
-        await console.press("enter", "enter")
-        assert console.asked == []
