@@ -9,7 +9,7 @@ from enum import Enum
 from itertools import pairwise
 
 from console.core.rollouts.plan import Phase, Rule
-from console.core.terms import Average, Comparison, FailedChecks, OnGap, Operator, Stability
+from console.core.terms import Average, Comparison, FailedChecks, OnGap, Operator
 from console.core.units import Dimension, Unit
 from console.core.view import predicate
 from console.engine.scripted import Broken, Failing, Flap, Gone, Level, Ramp, Shape
@@ -286,12 +286,10 @@ def _lasting(rule: Rule) -> timedelta:
 
 
 def _limits(chosen: Chosen, phase: Phase) -> Iterator[tuple[Rule, float]]:
-    """Rules that a rising or falling value passes, with a value past them: criteria first, then gates."""
-    for rule in _preferred(chosen, phase.criteria):
-        if (value := trip_value(rule)) is not None and not isinstance(rule.condition.test, Stability):
-            yield rule, value
-    for rule in _preferred(chosen, phase.gates):
-        if (value := miss_value(rule)) is not None:
+    """Rules that a rising or falling value passes, with a value past them; of two alike the criterion first."""
+    for rule in _preferred(chosen, (*phase.criteria, *phase.gates)):
+        value = miss_value(rule) if rule in phase.gates else trip_value(rule)
+        if value is not None:
             yield rule, value
 
 

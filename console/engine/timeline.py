@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from console.core.evaluation import Evaluation, Verdict
 from console.core.rollouts.facts import Fact, Kind
-from console.core.rollouts.plan import Phase, Promotion, RolloutPlan
+from console.core.rollouts.judging import breached
+from console.core.rollouts.plan import Promotion, RolloutPlan
+from console.core.rollouts.soak import Soak
 from console.core.rollouts.state import Attempt, Judged, Rollout, RolloutState
 from console.core.units import show_span
 from console.engine.scenario import Scenario
@@ -16,6 +18,9 @@ from console.engine.scenario import Scenario
 ZERO = timedelta(0)
 ONE_STORY = timedelta(hours=1)
 """Breaches of one rule that follow each other within this are told as one."""
+
+SPLIT = "\0"
+"""What stands before it is the same for all that is told together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,48 +124,66 @@ class _Story:
 
 
 class Watching:
-    """Tells breaches and blindness from the verdicts of each tick."""
+    """Tells breaches and blindness from the verdicts of each tick, and keeps the soak clock of each attempt.
+
+    soaks: by phase and attempt, as it stood last. breaches: by a criterion's text, when its newest breach began.
+    """
 
     def __init__(self) -> None:
         self._stories: dict[tuple[str, str, str], _Story] = {}
-        self._told: list[Moment] = []
+        self._told: list[tuple[datetime, str, str]] = []
         self.breaches: dict[str, datetime] = {}
+        self.soaks: dict[tuple[int, int], Soak] = {}
 
     def saw(self, plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime) -> None:
         """A tick's verdicts."""
-        phase = plan.phases[rollout.phase]
-        watched = rollout.attempt is not None and rollout.attempt.confirmed_at is not None
-        by_text = judged.by_text if watched else {}
-        for rule in phase.criteria:
-            evaluation = by_text.get(rule.text)
-            breached = evaluation is not None and evaluation.since is not None
-            if evaluation is not None and evaluation.since is not None:
-                self.breaches[rule.text] = evaluation.since
-            self._note("breach", phase, rule.text, _breach(evaluation), breached, now)
-        for rule in phase.gates:
-            evaluation = by_text.get(rule.text)
-            failed = evaluation is not None and evaluation.verdict is Verdict.FAIL
-            self._note("gate", phase, rule.text, "", failed, now)
-        for rule in (*phase.gates, *phase.criteria):
-            evaluation = by_text.get(rule.text)
-            blind = evaluation is not None and evaluation.verdict in (Verdict.NODATA, Verdict.ERROR)
-            self._note("blind", phase, rule.text, evaluation.detail if evaluation is not None else "", blind, now)
+        attempt = rollout.attempt
+        if attempt is None or attempt.confirmed_at is None:
+            for key in list(self._stories):
+                self._tell(key)  # what was under way is not watched any more
+            return
+        self.soaks[attempt.phase, attempt.number] = attempt.soak
+        phase = plan.phases[attempt.phase]
+        for kind, rules in (
+            ("breach", phase.criteria),
+            ("gate", phase.gates),
+            ("blind", (*phase.gates, *phase.criteria)),
+        ):
+            for rule in rules:
+                if (told := judged.by_text.get(rule.text)) is None:
+                    continue
+                holds = {
+                    "breach": breached(rule, told),
+                    "gate": told.verdict is Verdict.FAIL,
+                    "blind": told.verdict in (Verdict.NODATA, Verdict.ERROR),
+                }[kind]
+                if kind == "breach" and holds and told.since is not None:
+                    self.breaches[rule.text] = told.since
+                self._note(
+                    (kind, phase.name, rule.text), _breach(told) if kind == "breach" else told.detail, holds, now
+                )
 
     def moments(self) -> list[Moment]:
-        """What was seen, as moments."""
+        """What was seen, as moments; rules that go blind or see again at the same time are told together."""
         for key in list(self._stories):
             self._tell(key)
-        return self._told
+        together: dict[tuple[datetime, str, str], list[str]] = {}
+        for at, phase, what in self._told:
+            begins, _, detail = what.partition(SPLIT)
+            together.setdefault((at, phase, begins), []).append(detail)
+        return [
+            Moment(at, phase, begins + details[0] + (f" and {len(details) - 1} more" if details[1:] else ""))
+            for (at, phase, begins), details in together.items()
+        ]
 
-    def _note(self, kind: str, phase: Phase, text: str, detail: str, holds: bool, now: datetime) -> None:
-        key = (kind, phase.name, text)
+    def _note(self, key: tuple[str, str, str], detail: str, holds: bool, now: datetime) -> None:
         story = self._stories.get(key)
         if holds and story is None:
-            self._stories[key] = _Story(phase.name, text, detail, now, now, now)
+            self._stories[key] = _Story(key[1], key[2], detail, now, now, now)
         elif holds and story is not None:
             if not story.open and now - story.last > ONE_STORY:
                 self._tell(key)
-                self._stories[key] = _Story(phase.name, text, detail, now, now, now)
+                self._stories[key] = _Story(key[1], key[2], detail, now, now, now)
             elif not story.open:
                 story.open, story.begun, story.times = True, now, story.times + 1
             else:
@@ -172,20 +195,20 @@ class Watching:
     def _tell(self, key: tuple[str, str, str]) -> None:
         story = self._stories.pop(key)
         words = {
-            "breach": (f"`{story.text}` is being breached{story.detail}", "is not breached any more"),
-            "gate": (f"the gate `{story.text}` does not hold: the soak stands", "holds again"),
-            "blind": (f"flying blind: {story.detail or story.text}", "is judged again"),
+            "breach": (f"`{story.text}` is being breached{story.detail}", f"`{story.text}` is not breached any more"),
+            "gate": (f"the gate `{story.text}` does not hold: the soak stands", f"the gate `{story.text}` holds again"),
+            "blind": (f"flying blind: {SPLIT}{story.detail or story.text}", f"judged again: {SPLIT}`{story.text}`"),
         }
         begins, ends = words[key[0]]
         if story.times > 1:
             begins += f", {story.times} times until {story.last:%d %b %H:%M:%S}, {show_span(story.in_all)} in all"
-        self._told.append(Moment(story.first, story.phase, begins))
+        self._told.append((story.first, story.phase, begins))
         if not story.open and story.times == 1:
-            self._told.append(Moment(story.last, story.phase, f"`{story.text}` {ends}"))
+            self._told.append((story.last, story.phase, ends))
 
 
-def _breach(evaluation: Evaluation | None) -> str:
-    if evaluation is None or not evaluation.needed or evaluation.since is None:
+def _breach(evaluation: Evaluation) -> str:
+    if not evaluation.needed or evaluation.since is None:
         return ""
     return f" since {evaluation.since:%H:%M:%S}, and trips after {show_span(evaluation.needed)}"
 
@@ -207,7 +230,7 @@ def rehearsed(
     moments = [moment for fact in facts if (moment := _moment(plan, fact)) is not None]
     moments += [*_anew(plan, facts), *watching.moments()]
     moments.sort(key=lambda moment: moment.at)
-    runs = tuple(_run(plan, attempt, facts) for attempt in rollout.attempts)
+    runs = tuple(_run(plan, attempt, facts, watching) for attempt in rollout.attempts)
     return Rehearsed(
         plan=plan.name,
         scenario=scenario.name,
@@ -297,8 +320,9 @@ def _moment(plan: RolloutPlan, fact: Fact) -> Moment | None:
     return None if words is None else Moment(fact.at, name, words, by)
 
 
-def _run(plan: RolloutPlan, attempt: Attempt, facts: Sequence[Fact]) -> PhaseRun:
+def _run(plan: RolloutPlan, attempt: Attempt, facts: Sequence[Fact], watching: Watching) -> PhaseRun:
     phase = plan.phases[attempt.phase]
+    soak = max(watching.soaks.get((attempt.phase, attempt.number), attempt.soak), attempt.soak, key=_accounted)
     ready = next((fact.at for fact in facts if fact.kind is Kind.READY and _is_of(fact, attempt)), None)
     return PhaseRun(
         phase=phase.name,
@@ -311,13 +335,18 @@ def _run(plan: RolloutPlan, attempt: Attempt, facts: Sequence[Fact]) -> PhaseRun
         ready=ready,
         left=attempt.ended,
         soak=phase.soak,
-        observed=attempt.soak.observed,
-        unobserved=attempt.soak.unobserved,
-        bad=attempt.soak.bad,
+        observed=soak.observed,
+        unobserved=soak.unobserved,
+        bad=soak.bad,
         waited=ZERO if ready is None or attempt.ended is None else attempt.ended - ready,
         outcome=attempt.outcome,
-        restarts=attempt.soak.restarts,
+        restarts=soak.restarts,
     )
+
+
+def _accounted(soak: Soak) -> tuple[bool, datetime | None]:
+    """Up to when a clock knows; the journal may have a newer one than was seen, and the other way about."""
+    return soak.marked is not None, soak.marked
 
 
 def _is_of(fact: Fact, attempt: Attempt) -> bool:
