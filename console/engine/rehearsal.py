@@ -78,6 +78,8 @@ class Rehearsal:
 
     def __init__(self, plan: RolloutPlan, system: System, scenario: Scenario, setting: Setting) -> None:
         self._plan = plan
+        first = system.environment(plan.phases[setting.first].environment)
+        self._target = (first.target if first is not None else None) or ""
         self._scenario = scenario
         self._setting = setting
         metrics = metrics_of(plan, system)
@@ -143,7 +145,7 @@ class Rehearsal:
                 "path": str(self._plan.path),
                 "digest": self._plan.digest,
                 "text": self._plan.text,
-                "version": self._plan.version or "the target",
+                "version": self._plan.version or self._target,
                 "system": self._plan.system,
                 "speed": 1.0,
                 "phase": self._setting.first,
