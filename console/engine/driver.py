@@ -18,7 +18,7 @@ from console.core.rollouts.state import Judged, Rollout, RolloutState
 from console.engine.driving import Job, Ledger, Progress, World
 from console.journal.journal import JournalError
 
-CHECKPOINT = timedelta(minutes=5)
+CHECKPOINT = timedelta(minutes=1)
 PAUSE = timedelta(seconds=10)
 BEFORE_TIMED = -1
 
@@ -63,6 +63,7 @@ class Driver:
         self._mood: Mood | None = None
         self._written_at: datetime | None = None
         self._intent: Fact | None = None
+        self._owed: dict[str, Any] | None = None
         self._again_at = float("-inf")
         self._abort: tuple[int, str, str] = (0, "", "")
         self.judged = Judged()
@@ -83,6 +84,9 @@ class Driver:
     def tick(self) -> decisions.Decision:
         """One step; returns what was decided. Raises Overtaken, JournalError."""
         self._fence()
+        if self._owed is not None:
+            self._write(Kind.ROLLING_BACK, self._owed)
+            self._owed = None
         rollout = self.rollout
         self._end_dangling(rollout)
         progress = self._world.working()
@@ -173,7 +177,7 @@ class Driver:
         try:
             self._write(Kind.ROLLING_BACK, body)
         except JournalError:
-            self._intent = None
+            self._intent, self._owed = None, body
             self._world.begin(self._back_job(rollout), rollout)
             raise
         self._put_back(self.rollout)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from console.actions.strategies.base import Say
+from console.actions.strategies.command import Ran
 from console.core.operations import ActionFailed
 from console.core.rollouts.plan import Autoscaler, Canary, Nothing, Phase, Rolling, RolloutPlan
 from console.core.rollouts.state import Rollout, RolloutState
@@ -119,7 +122,7 @@ def drift(tools: Tools, phase: Phase, rollout: Rollout) -> tuple[str, ...]:
         phase,
         tools.cluster(),
         tools.namespace,
-        run=tools.run,
+        run=partial(_read, tools, {"VERSION": rollout.version, "ROLLOUT": rollout.id, "PHASE": phase.name}),
         clock=lambda: datetime.now(UTC),
         good=good.get("traffic"),
     )
@@ -134,6 +137,19 @@ def drift(tools: Tools, phase: Phase, rollout: Rollout) -> tuple[str, ...]:
             f"({sides.says}); h goes on with it, R rolls back"
         )
     return tuple(found)
+
+
+def _read(
+    tools: Tools,
+    known: Mapping[str, str],
+    command: str,
+    values: Mapping[str, str],
+    timeout: timedelta,
+    say: Say,
+    stopped: threading.Event,
+) -> Ran:
+    """Run a command that reads; it knows the rollout also where no share was asked of it in this process."""
+    return tools.run(command, {**known, **values}, timeout, say, stopped)
 
 
 def _shared_redis(tools: Tools, others: tuple[str, ...]) -> tuple[str, ...]:

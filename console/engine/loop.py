@@ -29,7 +29,7 @@ from console.engine.recovery import Recovery
 from console.engine.rollouts import Rollouts
 from console.engine.sampling import Readings, sample
 from console.engine.watchfulness import Watchfulness
-from console.engine.windows import MEMORY, SESSIONS, Windows
+from console.engine.windows import MEMORY, SESSIONS, Windows, lengthened
 from console.sources.base import Source
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class Loop:
             clock=self._clock,
             windows=spans,
             environ=self._environ,
+            interval=timedelta(seconds=self._interval),
             cluster=self.cluster,
         )
         self.assembled.set()
@@ -281,7 +282,9 @@ class Loop:
             if newest is None:
                 held = self._windows.samples(name) if self.sources.metrics_are_scraped else ()
                 return Series(metric.step, held, reading.error)
-            held = self._windows.samples(name) if self.sources.metrics_are_scraped else newest.samples
+            held = newest.samples
+            if self.sources.metrics_are_scraped:
+                held = lengthened(self._windows.samples(name), newest.samples)
             return replace(newest, samples=held, error=reading.error or newest.error)
         of: dict[MetricSource, Reading[object]] = {
             MetricSource.REDIS: readings.sessions if metric.query == "sessions" else readings.redis,  # type: ignore[dict-item]

@@ -88,3 +88,10 @@ class Windows:
     def samples(self, name: str) -> tuple[Sample, ...]:
         """The samples of a metric."""
         return tuple(self._samples.get(name, ()))
+
+
+def lengthened(held: tuple[Sample, ...], newer: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Samples that are held, with those of an answer that are newer: it may have come since they were last taken."""
+    last = held[-1].at if held else None
+    fresh = tuple(sample for sample in newer if last is None or sample.at > last)
+    return held + fresh if fresh else held
