@@ -253,8 +253,8 @@ def shown_value(rule: Rule, evaluation: Evaluation) -> str:
     if isinstance(test, FailedChecks):
         number = f"{value:.0f}" if value == value else "NaN"
         return f"{number} failure{'' if number == '1' else 's'}"
-    if isinstance(test, Stability | Freshness):
-        return f"{value:g}"
+    if isinstance(test, Stability | Freshness):  # what is asked is not of the value's own unit
+        return ""
     return show(value, test.threshold.unit)
 
 
