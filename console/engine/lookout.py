@@ -34,10 +34,14 @@ class Seen:
 
 
 class Lookout:
-    """Looks in a thread of its own, every few seconds, at what the newest `look` was about."""
+    """Looks in a thread of its own, every few seconds, at what the newest `look` was about.
 
-    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+    found: called, from that thread, when a look found something else than the one before.
+    """
+
+    def __init__(self, *, clock: Callable[[], datetime], found: Callable[[], None]) -> None:
         self._clock = clock
+        self._found = found
         self._key: tuple[object, ...] = ()
         self._seen = Seen()
         self._looked_at: datetime | None = None
@@ -79,8 +83,10 @@ class Lookout:
             log.exception("lookout")
             seen = Seen(unmet=(str(error),)) if rollout.state is RolloutState.PLANNED else self._seen
         if key == self._key:
-            self._seen = seen
+            is_new, self._seen = seen != self._seen, seen
             self._looked_at = self._clock()
+            if is_new:
+                self._found()
 
 
 def unmet(tools: Tools, phase: Phase) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.actions.strategies.base import Fenced
-from console.core.evaluation import Evaluation
+from console.core.evaluation import Evaluation, Verdict
 from console.core.operations import ActionFailed, Refused, Unverified
 from console.core.picture import AlertState, Picture
 from console.core.rollouts import machine
@@ -74,7 +74,7 @@ class RolloutWorld:
         self._judged_at: datetime | None = None
         self._engines: dict[str, Engine] = {}
         self._running: _Running | None = None
-        self._lookout = Lookout(clock=clock)
+        self._lookout = Lookout(clock=clock, found=wake)
         self._past = Past()
         self._environment = ""
         self._version = ""
@@ -93,7 +93,8 @@ class RolloutWorld:
             return Judged(told, measured=self._measured(engine))
         tools = self.tools(phase.environment, rollout.version)
         seen = self._lookout.look(tools, self._plan, phase, rollout, now)
-        return Judged(told, unmet=seen.unmet, drift=seen.drift, measured=self._measured(engine))
+        unmet = (*seen.unmet, *(_not_held(phase, told) if rollout.attempt is None else ()))
+        return Judged(told, unmet=unmet, drift=seen.drift, measured=self._measured(engine))
 
     def fill(self, rollout: Rollout, phase: Phase, gaps: Sequence[Gap]) -> Sequence[Filled]:
         """What range queries tell of gaps by now."""
@@ -104,7 +105,7 @@ class RolloutWorld:
         began = attempt.confirmed_at if attempt is not None else None
         conditions = [rule.condition for rule in (*phase.gates, *phase.criteria)]
         gates = frozenset(rule.text for rule in phase.gates)
-        return self._past.told(engine, conditions, gates, began, gaps)
+        return self._past.told(engine, conditions, gates, began, gaps, self._clock())
 
     def begin(self, job: Job, rollout: Rollout) -> None:
         """Begin a job; a rollback takes the place of what runs, anything else waits for its end."""
@@ -273,3 +274,14 @@ class RolloutWorld:
         """Write down what is good before anything is written; on disk when this returns."""
         self._fence()
         self._ledger.write(Kind.GOOD, {"phase": job.phase, "environment": environment, "record": dict(record)})
+
+
+def _not_held(phase: Phase, told: Mapping[str, Evaluation]) -> tuple[str, ...]:
+    """A sentence for each condition before the phase that does not hold."""
+    found = []
+    for rule in phase.preconditions.conditions:
+        one = told.get(rule.text)
+        if one is None or one.verdict is not Verdict.PASS:
+            why = one.detail if one is not None and one.detail else "it does not hold"
+            found.append(f"{rule.name}: {rule.text} is asked, and {why}")
+    return tuple(found)

@@ -28,7 +28,7 @@ from console.journal.leases import Lease, LeaseHeld
 INTERVAL = timedelta(seconds=2)
 LONGEST_TICK = timedelta(seconds=15)
 LEAST_CHECKPOINT = timedelta(seconds=1)
-LOOK = 0.2
+SOON, LOOK = 0.05, 0.2
 NOTICED = 2.0
 HELD_BY_ANOTHER, BROKEN = 3, 1
 
@@ -85,9 +85,9 @@ class Watcher:
             self._books.open()
             self._books.journal  # noqa: B018  (raises with the sentence why the journal is not open)
             while not stopped.is_set() and self._exit is None:
-                began = time.monotonic()
+                began, number = time.monotonic(), self._newest()
                 self._beat()
-                self._rest(began, stopped)
+                self._rest(began, number, stopped)
             return self._exit or 0
         finally:
             self._let_go()
@@ -232,14 +232,17 @@ class Watcher:
                 log.warning("%s", error)
         self._world = self._driver = self._lease = None
 
-    def _rest(self, began: float, stopped: threading.Event) -> None:
-        """Until the next tick: sooner when rules were judged anew, somebody wrote into the journal, or a job ended."""
-        number = self._newest()
+    def _rest(self, began: float, number: int, stopped: threading.Event) -> None:
+        """Until the next tick: sooner when rules were judged anew, a job ended, or the journal has grown since the tick
+        began, by a person's word or by what the tick itself decided.
+        """
+        look = SOON
         while not stopped.is_set() and self._exit is None:
-            woken = self._wake.wait(LOOK)
+            woken = self._wake.wait(look)
             self._wake.clear()
             if woken or time.monotonic() - began >= self._interval or self._newest() != number:
                 return
+            look = LOOK
 
     def _newest(self) -> int:
         try:
