@@ -17,6 +17,9 @@ from console.sandbox.world_file import WorldFile
 
 RANGE = "30s"
 STEP = "2s"
+SCRAPED, CHECKED = "2s", "2s"
+# A world this fast passes a phase within seconds: what it is judged by must come in as quickly.
+FAST, FAST_STEP, FAST_SCRAPED, FAST_CHECKED = 10_000, "1s", "500ms", "1s"
 _DURATION = re.compile(r"\[(\d+)(ms|s|m|h|d)(:[^\]]*)?\]")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _HEADER = f"""\
@@ -25,7 +28,7 @@ _HEADER = f"""\
 # with these changes:
 #   - its environments are replaced by {{places}}, whose addresses are those of this process;
 #   - what the console writes (journal, samples, bypass log) is kept beside this file and not among the real ones;
-#   - ranges in queries are shortened to [{RANGE}] and the grid of those metrics to {STEP}, so that an alert fires
+#   - ranges in queries are shortened to [{RANGE}] and the grid of metrics to {{step}}, so that an alert fires
 #     within seconds of its cause and clears within a minute of its end. Rates per hour keep their meaning: they are
 #     what an hour would bring at the present pace;
 #   - limits that this world cannot reach are others: {{limits}}.
@@ -64,6 +67,11 @@ class Places:
     environments: tuple[Address, ...]
     speed: int | None
 
+    @property
+    def is_fast(self) -> bool:
+        """Whether phases pass within seconds."""
+        return (self.speed or 1) >= FAST
+
 
 def find_system(name_or_path: str) -> Path:
     """The system.yaml of a shipped system, a folder or a file. Raises NoSystem."""
@@ -101,7 +109,8 @@ def write_system(system: dict[str, Any], source: Path, world: WorldFile, places:
     described["environments"] = {
         place.name: _environment(environments[place.stands_for], place, world, places) for place in places.environments
     }
-    described["metrics"] = {name: _quick(metric) for name, metric in (system.get("metrics") or {}).items()}
+    step = FAST_STEP if places.is_fast else STEP
+    described["metrics"] = {name: _quick(metric, step) for name, metric in (system.get("metrics") or {}).items()}
     described["alerts"] = {
         name: {**alert, "when": fitting(str(alert.get("when", "")), world.limits)}
         for name, alert in (system.get("alerts") or {}).items()
@@ -110,6 +119,7 @@ def write_system(system: dict[str, Any], source: Path, world: WorldFile, places:
         described["pace"] = {"speed": places.speed, "since": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     text = _HEADER.format(
         source=source,
+        step=step,
         places=" and ".join(f"`{place.name}`" for place in places.environments),
         limits=", ".join(f"{name} {limit}" for name, limit in world.limits.items()) or "none",
     )
@@ -175,10 +185,12 @@ def shorten(query: str) -> str:
     return _DURATION.sub(shorter, query)
 
 
-def _quick(metric: dict[str, Any]) -> dict[str, Any]:
-    if "promql" not in metric:
+def _quick(metric: dict[str, Any], step: str) -> dict[str, Any]:
+    if "promql" in metric:
+        return {**metric, "promql": shorten(str(metric["promql"]).strip()), "step": step}
+    if metric.get("redis") == "sessions":  # they are counted every few seconds
         return metric
-    return {**metric, "promql": shorten(str(metric["promql"]).strip()), "step": STEP}
+    return {**metric, "step": step}
 
 
 def _environment(source: dict[str, Any], place: Address, world: WorldFile, places: Places) -> dict[str, Any]:
@@ -199,10 +211,14 @@ def _environment(source: dict[str, Any], place: Address, world: WorldFile, place
             "tls": False,
         }
     logs = [{"file": str(place.log)}]
+    every = FAST_CHECKED if places.is_fast else CHECKED
     described |= {
-        "scrape": {"discovery": f"{places.control_url}/targets/{place.name}", "every": "2s"},
+        "scrape": {
+            "discovery": f"{places.control_url}/targets/{place.name}",
+            "every": FAST_SCRAPED if places.is_fast else SCRAPED,
+        },
         "logs": [*logs, {"pods": True}] if "kubernetes" in source else logs,
-        "health": {name: _check(check, place) for name, check in (source.get("health") or {}).items()},
+        "health": {name: _check(check, place, every) for name, check in (source.get("health") or {}).items()},
         "faults": places.control_url,
     }
     if place.prometheus_url:
@@ -212,8 +228,8 @@ def _environment(source: dict[str, Any], place: Address, world: WorldFile, place
     return described
 
 
-def _check(check: Mapping[str, Any], place: Address) -> dict[str, Any]:
+def _check(check: Mapping[str, Any], place: Address, every: str) -> dict[str, Any]:
     """A health check of the same path here; one that only connects, connects to Redis."""
     url = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(check.get("url", "")))
     here = f"tcp://127.0.0.1:{place.redis_port}" if url.startswith("tcp:") else place.gateway_url + urlsplit(url).path
-    return {"url": here, "every": "2s", "timeout": "1s"}
+    return {"url": here, "every": every, "timeout": "1s"}
