@@ -175,6 +175,8 @@ class Driver:
             self._write(Kind.ROLLING_BACK, body)
             return
         try:
+            if rollout.attempt is not None and self._soak is not None:
+                self._checkpoint_now(rollout, rollout.attempt.soak, self._clock())
             self._write(Kind.ROLLING_BACK, body)
         except JournalError:
             self._intent, self._owed = None, body
@@ -309,12 +311,7 @@ class Driver:
             return
         mood = machine.mood(self._plan, rollout, self.judged)
         last = self._written_at
-        if (
-            mood is not self._mood
-            or last is None
-            or abs(now - last) >= self._checkpoint
-            or soak.gaps != attempt.soak.gaps
-        ):
+        if mood is not self._mood or last is None or abs(now - last) >= self._checkpoint:
             self._mood = mood
             self._checkpoint_now(rollout, soak, now)
         else:

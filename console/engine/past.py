@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from console.sources.prometheus import PrometheusSource
 
 MOST_POINTS = 20_000
-AGAIN = timedelta(minutes=1)
-LATE = timedelta(minutes=1)
+LATE = timedelta(seconds=3)
 
 
 @dataclass(slots=True)
@@ -50,12 +49,16 @@ class Past:
         gates: frozenset[str],
         began: datetime | None,
         gaps: Sequence[Gap],
+        now: datetime,
     ) -> tuple[Filled, ...]:
         """The gaps of which everything is told that ever will be. gates: the texts of those that must hold; the others
-        must not.
+        must not. A gap is asked for a little after its end, when its last samples have come in.
         """
         self._asking = {gap: asking for gap, asking in self._asking.items() if gap in gaps}
+        step = max((metric.step for metric in engine.system.metrics), default=timedelta(0))
         for gap in gaps:
+            if now - gap.end < max(step * 2, LATE):
+                continue
             asking = self._asking.get(gap)
             if asking is not None and not (asking.failed and not _alive(asking)):
                 continue
@@ -67,8 +70,10 @@ class Past:
     def _begin(
         self, engine: Engine, conditions: Sequence[Condition], gates: frozenset[str], began: datetime | None, gap: Gap
     ) -> None:
-        asking = self._asking[gap] = _Asking()
         source = engine.history
+        if source is None and engine.environment.prometheus is not None:
+            return  # it has not been opened yet
+        asking = self._asking[gap] = _Asking()
         metrics = {metric.name: metric for metric in engine.system.metrics}
         wanted = {name for condition in conditions for name in condition.metrics}
         if source is None or any(
