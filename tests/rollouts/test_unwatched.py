@@ -83,6 +83,8 @@ def prometheus(metrics: Metrics, tmp_path: Path) -> Iterator[Oracle]:
         f"  - {{job_name: app, static_configs: [{{targets: ['127.0.0.1:{metrics.port}']}}]}}\n"
     )
     oracle = start_prometheus(tmp_path / "prometheus", config)
+    # What it did not have when the phase was confirmed, nobody can fill in.
+    wait_until(lambda: oracle.call("query", query="error_rate")["data"]["result"], what="the first sample")
     yield oracle
     oracle.stop()
 
