@@ -35,7 +35,7 @@ class DriverStatus:
 def write_status(folder: Path, body: Mapping[str, Any]) -> None:
     """Put a status in the place of the last one, as a whole or not at all. Raises OSError."""
     path = folder / STATUS
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".last_status-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -99,10 +99,12 @@ class Watcher:
     def _beat(self) -> None:
         """One tick, whatever befalls it."""
         try:
-            current = self._rollouts.current()
-            if not self._folder.exists():
+            if not self._system.path.exists() or not self._folder.exists():
+                self._say(f"{self._system.path} or its state is gone, as a practice world's is that has ended")
                 self._exit = 0
-            elif current is None or current.rollout.state.over:
+                return
+            current = self._rollouts.current()
+            if current is None or current.rollout.state.over:
                 self._idle(current)
             else:
                 self._drive(current)
