@@ -295,9 +295,8 @@ def _patient(soak: Soak, rules: SoakRules) -> Soak:
 
 def _anew(soak: Soak) -> Soak:
     """From the beginning; a clock that has nothing to lose does not begin anew."""
-    if not soak.observed and not soak.gaps:
-        return replace(soak, unobserved=ZERO, grace=ZERO, since=ZERO)
-    return replace(soak, observed=ZERO, unobserved=ZERO, gaps=(), grace=ZERO, since=ZERO, restarts=soak.restarts + 1)
+    restarts = soak.restarts + bool(soak.observed)
+    return replace(soak, observed=ZERO, unobserved=ZERO, gaps=(), grace=ZERO, since=ZERO, restarts=restarts)
 
 
 def _few(spans: tuple[Gap, ...]) -> tuple[Gap, ...]:
