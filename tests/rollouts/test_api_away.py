@@ -43,7 +43,7 @@ def reached(pair: Pair, state: RolloutState, within: float = 30.0) -> None:
     wait_until(lambda: pair.rollout().state is state, within=within, what=state.value)
 
 
-@pytest.mark.parametrize("state", [RolloutState.PLANNED, RolloutState.APPLYING, RolloutState.SOAKING])
+@pytest.mark.parametrize("state", [RolloutState.PLANNED, RolloutState.APPLYING])
 def test_it_comes_back_and_the_rollout_goes_through(
     state: RolloutState, server: Server, pair: Pair, watch: Watch
 ) -> None:
