@@ -15,6 +15,7 @@ from console.core.states import Outcome
 from console.engine.engine import Engine
 from console.engine.rollouts import Rollouts
 from console.engine.status import STATUS
+from console.systems.kubernetes_connection import DEPLOYMENTS, JSON_PATCH
 from tests.conftest import wait_until
 from tests.engine_world import ended
 from tests.rollouts.lives import ALREADY, Life
@@ -206,3 +207,19 @@ def test_an_edited_plan_changes_nothing_under_way_and_is_told(pair: Pair, watch:
     assert view is not None
     assert any("was edited since" in note for note in view.notes)
     assert replace(view).phases[0].soak.total_seconds() == 3600
+
+
+def test_a_share_that_somebody_changes_is_held_and_told(pair: Pair, watch: Watch, desk: Desk) -> None:
+    console = desk()
+    pair.begin()
+    watch()
+    reached(pair, RolloutState.WAITING)
+    scale = [{"op": "replace", "path": "/spec/replicas", "value": 3}]
+    pair.api.patch(DEPLOYMENTS, "app-canary", scale, content_type=JSON_PATCH, namespace=pair.namespace)
+    reached(pair, RolloutState.HELD)
+    held = pair.rollout().held
+    assert held is not None
+    assert "somebody changed the share: 50.0% is live where 25.0% was confirmed" in held.why
+    console.resume()
+    reached(pair, RolloutState.WAITING)
+    assert console.promote("pair") == "promoted"
