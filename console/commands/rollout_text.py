@@ -44,7 +44,7 @@ def as_text(view: RolloutView) -> list[str]:
         lines.append(f"  sign      {sign.role}: {sign.decision or 'waited for'}{who}")
     if view.look_due is not None:
         lines.append(f"  look      due {_moment(view.look_due)}")
-    lines += [f"  by hand   roll back when {text}" for text in view.manual]
+    lines += [f"  R when    {text}" for text in view.manual]
     lines += [f"  mind      {note}" for note in view.notes]
     lines += [_phase(phase) for phase in view.phases]
     return lines
