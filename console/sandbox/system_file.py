@@ -110,7 +110,8 @@ def write_system(system: dict[str, Any], source: Path, world: WorldFile, places:
         place.name: _environment(environments[place.stands_for], place, world, places) for place in places.environments
     }
     step = FAST_STEP if places.is_fast else STEP
-    described["metrics"] = {name: _quick(metric, step) for name, metric in (system.get("metrics") or {}).items()}
+    quick = _quick if places.speed is None else _quick_all
+    described["metrics"] = {name: quick(metric, step) for name, metric in (system.get("metrics") or {}).items()}
     described["alerts"] = {
         name: {**alert, "when": fitting(str(alert.get("when", "")), world.limits)}
         for name, alert in (system.get("alerts") or {}).items()
@@ -186,11 +187,14 @@ def shorten(query: str) -> str:
 
 
 def _quick(metric: dict[str, Any], step: str) -> dict[str, Any]:
-    if "promql" in metric:
-        return {**metric, "promql": shorten(str(metric["promql"]).strip()), "step": step}
-    if metric.get("redis") == "sessions":  # they are counted every few seconds
+    if "promql" not in metric:
         return metric
-    return {**metric, "step": step}
+    return {**metric, "promql": shorten(str(metric["promql"]).strip()), "step": step}
+
+
+def _quick_all(metric: dict[str, Any], step: str) -> dict[str, Any]:
+    """The same, and what the console reads itself; sessions are only counted now and then."""
+    return _quick(metric, step) if "promql" in metric or metric.get("redis") == "sessions" else {**metric, "step": step}
 
 
 def _environment(source: dict[str, Any], place: Address, world: WorldFile, places: Places) -> dict[str, Any]:
