@@ -92,8 +92,12 @@ def _watched(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
     if not over:
         return _soaking(plan, attempt, feeling, unproven(plan, rollout, judged))
     failing = unproven(plan, rollout, judged)
+    if failing and feeling is Mood.EARLY:
+        awaited = "the first samples of this phase are not in yet; it is judged with them"
+        return f"{awaited}; p with a reason overrides, R rolls back"
     if failing:
-        return f"the soak is over, but {failing[0]}{_more(failing)}; p with a reason overrides, R rolls back"
+        over = "the soak is over, but " if phase.soak else ""
+        return f"{over}{failing[0]}{_more(failing)}; p with a reason overrides, R rolls back"
     if waits := persons(plan, attempt):
         return f"waits for {listed(waits)}; Enter opens them"
     if phase.promotion is Promotion.AUTOMATIC:

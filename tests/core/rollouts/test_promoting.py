@@ -262,3 +262,13 @@ def test_a_promotion_is_no_answer_to_a_failing_gate_in_waiting() -> None:
     begun.judged = None
     begun.ask("promote")
     assert isinstance(begun.step(), decisions.Promote)
+
+
+def test_a_phase_without_a_soak_says_that_its_first_samples_are_awaited_and_never_that_a_soak_is_over() -> None:
+    begun = soaking(phase(soak=NOTHING))
+    seen(begun, FAST, Verdict.PENDING, None)
+    line = machine.why_line(begun.plan, begun.rollout, begun.verdicts, begun.now)
+    assert line.startswith("the first samples of this phase are not in yet; it is judged with them")
+    seen(begun, FAST, Verdict.FAIL, 0.243)
+    line = machine.why_line(begun.plan, begun.rollout, begun.verdicts, begun.now)
+    assert line.startswith("p99 fails at 243 ms")
