@@ -70,6 +70,7 @@ class RollbackDialog(Dialog):
         picture = self.console.picture
         view = picture.under_way
         where = view.environment if view is not None and self.plan and self.plan.rollout else picture.environment
+        where = self.plan.environment if self.plan and self.plan.environment else where
         return f" Roll back {picture.system} in {where.upper()} "
 
     def fields(self) -> Iterable[Field]:

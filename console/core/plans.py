@@ -28,6 +28,7 @@ class RollbackPlan:
     as a GitOps owner. now_template: the pod template that runs, by which another's change in between is told from a
     mere change of status or size. rollout: the rollout under way that this rolls back as a whole, in words (`release of
     v2.3.3, phase 4 of 8`); empty where there is none. Then there are no choices.
+    environment: where it is done, where that may be another one than the console's; empty for the console's own.
     """
 
     target: str
@@ -49,6 +50,7 @@ class RollbackPlan:
     read_at: datetime
     now_template: str = ""
     rollout: str = ""
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

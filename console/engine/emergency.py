@@ -10,7 +10,9 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from console.actions.strategies.base import Fenced
@@ -19,11 +21,11 @@ from console.core.picture import Picture
 from console.core.plans import RollbackPlan
 from console.core.rollouts import machine
 from console.core.rollouts.facts import Fact, Kind
-from console.core.rollouts.plan import Phase, RolloutPlan
-from console.core.rollouts.state import Judged, Rollout
+from console.core.rollouts.plan import Phase
+from console.core.rollouts.state import Judged, RolloutState
 from console.core.system import Environment
 from console.core.units import show_span
-from console.engine.assembly import Sources
+from console.engine.assembly import Sources, assemble
 from console.engine.moving import Moving, deployments_of
 from console.engine.operations import Operations, Say
 from console.engine.processes import process_mark
@@ -54,25 +56,65 @@ class Emergency:
         self._clock = clock
 
     def plan(self, picture: Picture) -> RollbackPlan | None:
-        """What it would do, from memory; None where no rollout has written anything here. Raises Refused."""
+        """What it would do, from memory; None where no rollout is to be rolled back. Raises Refused.
+
+        The rollout under way, in the environment where its traffic stands, which may be another one than the console's.
+        Of rollouts that are over, the newest whose version still runs here.
+        """
+        way = self._way(picture)
+        if way is None:
+            return None
+        if not way.over and (why := machine.may(way.current.plan, way.current.rollout, Judged(), "rollout-rollback")):
+            raise Refused(why)
+        return self._described(picture, way)
+
+    def warning(self, picture: Picture) -> str:
+        """What must be minded where a rollback beside the rollout under way is planned; empty for nothing."""
+        current = self._current()
+        if current is None or current.rollout.state.over:
+            return ""
+        where = current.plan.phases[current.rollout.phase].environment
+        return (
+            f"{current.rollout.id} is {current.rollout.state.value} in {where.upper()}; this does not touch it, and "
+            f"rolls {picture.environment.upper()} back from what runs there"
+        )
+
+    def _current(self) -> Current | None:
         try:
-            current = self._rollouts.current()
+            return self._rollouts.current()
         except JournalError:
             return None
-        if current is None or current.rollout.state.over:
+
+    def _way(self, picture: Picture) -> _Way | None:
+        """Which rollout would be rolled back, and where."""
+        current = self._current()
+        if current is None:
             return None
         plan, rollout = current.plan, current.rollout
-        phase = plan.phases[rollout.phase]
-        good = rollout.goods.get(self._environment.name)
-        if good is None or phase.environment != self._environment.name:
-            return None
-        if why := machine.may(plan, rollout, Judged(), "rollout-rollback"):
-            raise Refused(why)
-        return self._described(picture, plan, rollout, phase, good)
+        if not rollout.state.over and rollout.state is not RolloutState.ROLLED_BACK and rollout.exposed:
+            here = plan.phases[rollout.attempts[-1].phase].environment if rollout.attempts else ""
+            if here in rollout.goods:
+                return _Way(current, here, over=False)
+        name = self._environment.name
+        for one in self._rollouts.known():
+            passed = one.rollout.id != rollout.id or rollout.state.over
+            if name in one.rollout.goods and passed and self._runs(picture, one):
+                return _Way(one, name, over=True)
+        return None
 
-    def _described(
-        self, picture: Picture, plan: RolloutPlan, rollout: Rollout, phase: Phase, good: Mapping[str, Any]
-    ) -> RollbackPlan:
+    def _runs(self, picture: Picture, current: Current) -> bool:
+        """Whether the version that a rollout released has pods here."""
+        shown = picture.deployed
+        names = deployments_of(_phase_of(current, self._environment.name))
+        return shown is not None and any(
+            each.version == current.rollout.version and each.ready and each.workload in names for each in shown.versions
+        )
+
+    def _described(self, picture: Picture, way: _Way) -> RollbackPlan:
+        plan, rollout = way.current.plan, way.current.rollout
+        good = rollout.goods[way.environment]
+        phase = _phase_of(way.current, way.environment)
+        environment = self._rollouts.system.environment(way.environment) or self._environment
         first = plan.phases[int(good.get("phase", rollout.phase))]
         names = deployments_of(first) or (getattr(first.strategy, "rollout", "") or "command",)
         shown = picture.deployed
@@ -86,10 +128,15 @@ class Emergency:
         state = rollout.attempt
         since = f", {show_span(self._rollouts.now() - state.confirmed_at)}" if state and state.confirmed_at else ""
         share = f"{state.applied:.1%} of traffic" if state and state.applied is not None else "being applied"
+        if way.over:
+            share, since = f"released by {rollout.id}, which is {rollout.state.value}", ""
+        elif way.environment != self._environment.name:
+            shown = None
+        others = tuple(name for name in rollout.goods if name != way.environment)
         return RollbackPlan(
             target=self._rollouts.system.name,
             workload=names[0],
-            namespace=self._environment.kubernetes.namespace if self._environment.kubernetes else "",
+            namespace=environment.kubernetes.namespace if environment.kubernetes else "",
             now_version=rollout.version,
             now_revision=0,
             now_pods=f"{share}, {phase.shown}{since}",
@@ -99,56 +146,67 @@ class Emergency:
             why=f"recorded good when {rollout.id} began here",
             diff=(),
             does=tuple(does),
-            leaves=("data in Redis", "other environments"),
+            leaves=("data in Redis", *(f"{name}, where {rollout.version} was released too" for name in others)),
             choices=(),
             warnings=(),
             resource_version="",
             read_at=picture.cluster.taken_at or picture.taken_at,
             rollout=rollout.id,
+            environment=way.environment,
         )
 
     def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:
         """Begin it. Raises Refused."""
         self._rollouts.confirm(typed)
-        current = self._rollouts.current()
-        if current is None or current.rollout.id != plan.rollout:
-            raise Refused(f"{plan.rollout} is not under way any more; press R again")
+        chosen = next((one for one in self._rollouts.known() if one.rollout.id == plan.rollout), None)
+        if chosen is None:
+            raise Refused(f"{plan.rollout} is not known any more; press R again")
+        current = self._current()
+        newest = current is not None and chosen.rollout.id == current.rollout.id
+        if current is not None and not newest and plan.environment in current.rollout.goods:
+            raise Refused(f"{current.rollout.id} has written since; press R again")
+        way = _Way(chosen, plan.environment, over=not newest or chosen.rollout.state.over)
         for operation in self._operations.running("rollback"):
             self._operations.cancel(operation.id)
-        subject = f"{self._rollouts.system.name}/{self._environment.name}"
         return self._operations.begin(
             "rollback",
-            f"Roll back {current.plan.title or current.plan.name} of {current.rollout.version}",
-            lambda say, stopped: self._work(current, say, stopped),
+            f"Roll back {way.environment}: {chosen.plan.title or chosen.plan.name} of {chosen.rollout.version}",
+            lambda say, stopped: self._work(way, say, stopped),
             record=None,
-            subject=subject,
+            subject=f"{self._rollouts.system.name}/{way.environment}",
             body={},
         )
 
-    def _work(self, current: Current, say: Say, stopped: threading.Event) -> str:
+    def _tools(self, current: Current, environment: str) -> Tools:
+        """The tools of an environment; of another one than the console's they are opened for this alone."""
+        system, sources = self._rollouts.system, self._sources
+        found = system.environment(environment)
+        if found is None:
+            raise ActionFailed(f"{system.name} has no environment {environment} any more")
+        if found.name != self._environment.name:
+            apart = assemble(system, found, clock=self._clock, windows={}, environ=self._environ)
+            sources = partial(_same, apart)
+        return Tools(system, found, sources, self._environ, self._rollouts.folder, current.plan.settings)
+
+    def _work(self, way: _Way, say: Say, stopped: threading.Event) -> str:
         began = self._clock()
-        records = _Records(self._rollouts, current.rollout, say)
+        current, rollout = way.current, way.current.rollout
+        tools = self._tools(current, way.environment)
+        records = _Records(self._rollouts, way, say)
         lease = records.take_lease()
-        phase = current.plan.phases[current.rollout.phase]
-        good = current.rollout.goods[phase.environment]
-        records.begun(lease.epoch if lease else current.rollout.epoch + 1)
+        epoch = lease.epoch if lease else rollout.epoch + 1
+        records.begun(epoch)
+        good = rollout.goods[way.environment]
         moving = Moving(
-            tools=Tools(
-                self._rollouts.system,
-                self._environment,
-                self._sources,
-                self._environ,
-                self._rollouts.folder,
-                current.plan.settings,
-            ),
+            tools=tools,
             plan=current.plan,
-            phase=phase,
-            rollout=current.rollout.id,
-            version=current.rollout.version,
-            epoch=lease.epoch if lease else current.rollout.epoch + 1,
+            phase=_phase_of(current, way.environment),
+            rollout=rollout.id,
+            version=rollout.version,
+            epoch=epoch,
             clock=self._clock,
             say=say,
-            on_write=say,
+            on_write=lambda _line: None,
             fence=lambda: records.fence(lease),
             stopped=stopped,
         )
@@ -164,15 +222,27 @@ class Emergency:
             records.ended("done", told)
         finally:
             records.let_go(lease)
-        return f"ROLLED BACK and verified in {show_span(self._clock() - began)}: {told}"
+        others = [name for name in rollout.goods if name != way.environment]
+        kept = f"; {rollout.version} stays in {', '.join(others)}" if others else ""
+        return f"ROLLED BACK and verified in {show_span(self._clock() - began)}: {told}{kept}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What is rolled back where. over: the rollout has ended, so that its state is not to be moved any more."""
+
+    current: Current
+    environment: str
+    over: bool
 
 
 class _Records:
     """What is written down of it; where that cannot be, the rollback goes on and says so."""
 
-    def __init__(self, rollouts: Rollouts, rollout: Rollout, say: Say) -> None:
+    def __init__(self, rollouts: Rollouts, way: _Way, say: Say) -> None:
         self._rollouts = rollouts
-        self._rollout = rollout
+        self._way = way
+        self._rollout = way.current.rollout
         self._say = say
         self._intent: Fact | None = None
 
@@ -188,11 +258,14 @@ class _Records:
     def begun(self, epoch: int) -> None:
         """Intent before anything is written to the world."""
         attempt = self._rollout.attempts[-1].number if self._rollout.attempts else 0
-        place = {"phase": self._rollout.phase, "attempt": attempt, "epoch": epoch}
+        place = {"phase": self._rollout.phase, "attempt": attempt, "epoch": epoch, "environment": self._way.environment}
         why = f"{self._rollouts.person} pressed R"
         try:
             ledger = self._rollouts.ledger(self._rollout.id)
-            ledger.write(Kind.ROLLING_BACK, {**place, "why": why, "criterion": "", "asked_by": self._rollouts.person})
+            if not self._way.over:
+                ledger.write(
+                    Kind.ROLLING_BACK, {**place, "why": why, "criterion": "", "asked_by": self._rollouts.person}
+                )
             self._intent = ledger.write(Kind.ROLL_BACK, {**place, "what": "roll back"}, intends="intent")
         except JournalError as error:
             self._say(f"not in the journal: {error}")
@@ -204,6 +277,8 @@ class _Records:
             if self._intent is not None:
                 body = {"outcome": outcome, "summary": summary, "what": "roll back"}
                 ledger.write(Kind.ROLL_BACK, body, intent=self._intent)
+            if self._way.over:
+                return
             if outcome == "done":
                 ledger.write(Kind.ROLLED_BACK, {"says": summary})
             else:
@@ -222,6 +297,18 @@ class _Records:
         with suppress(JournalError):
             if lease is not None:
                 self._rollouts.leases.give_up(lease)
+
+
+def _same(sources: Sources) -> Sources:
+    return sources
+
+
+def _phase_of(current: Current, environment: str) -> Phase:
+    """The last phase that was tried in an environment."""
+    plan, rollout = current.plan, current.rollout
+    tried = [plan.phases[attempt.phase] for attempt in rollout.attempts]
+    here = [phase for phase in tried if phase.environment == environment and phase.share is not None]
+    return here[-1] if here else plan.phases[int(rollout.goods[environment]["phase"])]
 
 
 def _version_before(good: Mapping[str, Any]) -> str:

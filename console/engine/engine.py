@@ -247,9 +247,12 @@ class Engine:
 
     def plan_rollback(self, revision: int | None = None, workload: str | None = None) -> RollbackPlan:
         """What a rollback would do; of the rollout under way here, unless a revision is asked for. Raises Refused."""
-        if revision is None and workload is None and (plan := self._emergency.plan(self.picture)) is not None:
-            return plan
-        return self._hands.plan_rollback(self.picture, revision, workload)
+        emergency = self._emergency
+        if revision is None and workload is None and (whole := emergency.plan(self.picture)) is not None:
+            return whole
+        plan = self._hands.plan_rollback(self.picture, revision, workload)
+        warning = emergency.warning(self.picture)
+        return replace(plan, warnings=(warning, *plan.warnings)) if warning else plan
 
     def roll_back(self, plan: RollbackPlan, typed: str) -> Operation:
         """Begin a rollback. Raises Refused."""

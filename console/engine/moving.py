@@ -66,6 +66,7 @@ class Moving:
             for warning in foreseen.warnings:
                 self.say(f"mind: {warning}")
             if good is None:
+                self._not_there_yet(strategy)
                 keep(self._record(strategy))
             self._freeze()
             self._set_flags()
@@ -193,6 +194,15 @@ class Moving:
 
         assert phase.flags is not None
         return flag_store(phase.flags.store, self.tools.redis)
+
+    def _not_there_yet(self, strategy: Strategy) -> None:
+        """What is live must not be recorded good where the version to be released has traffic already."""
+        sides = strategy.sides()
+        if sides.new_version == self.version and sides.share:
+            raise ActionFailed(
+                f"nothing was changed: {self.version} has traffic in {self.phase.environment} already ({sides.says}), "
+                "so what is live cannot be recorded as good; press R to take it away, then try again"
+            )
 
     def _other_side(self, good: Mapping[str, Any] | None) -> str:
         """For blue-green: the side that gets the new version, which is the one that was not live at the start."""

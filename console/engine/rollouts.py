@@ -30,6 +30,7 @@ from console.journal.leases import Lease, Leases
 ANSWERED = timedelta(seconds=8)
 DRIVEN = timedelta(seconds=15)
 STALE_VERDICTS = timedelta(seconds=15)
+FORMER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Rollouts:
         self._lock = threading.RLock()
         self._number = 0
         self._current: Current | None = None
+        self._former: tuple[Current, ...] = ()
         self._lost = ""
         self._leases: Leases | None = None
 
@@ -109,6 +111,12 @@ class Rollouts:
                     self._current = Current(self._current.plan, folded or self._current.rollout)
             return self._current
 
+    def known(self) -> tuple[Current, ...]:
+        """The newest rollout and some before it, newest first. Raises JournalError."""
+        with self._lock:
+            current = self.current()
+            return () if current is None else (current, *self._former)
+
     def _begin(self, rollout: str, fact: Fact) -> None:
         """A rollout was started; one that is not over keeps its place, for two consoles may have started at once."""
         if self._current is not None and not self._current.rollout.state.over:
@@ -119,6 +127,8 @@ class Rollouts:
             self._lost = f"rollout {rollout} cannot be read: {error}"
             return
         self._lost = ""
+        if self._current is not None:
+            self._former = (self._current, *self._former)[:FORMER]
         begun = machine.advance(plan, None, fact)
         self._current = None if begun is None else Current(plan, begun)
 
@@ -343,8 +353,9 @@ class Rollouts:
                     return _ANSWERS.get(fact.kind) or str(fact.kind.value)
             time.sleep(0.05)
         lease = self.leases.current(rollout.id)
-        who = lease.holder if lease is not None and lease.fresh else "nobody drives; w starts a watcher that"
-        return f"asked; {who} has not answered yet and will do it"
+        if lease is not None and lease.fresh and lives(lease.process):
+            raise Refused(f"asked, but {lease.holder} has not answered in {ANSWERED.total_seconds():.0f} s; look again")
+        raise Refused("written down, but nobody drives; w starts a watcher, which will answer it")
 
     def _write(self, rollout: str, kind: Kind, body: Mapping[str, Any]) -> Fact:
         self._writable()
@@ -415,7 +426,7 @@ class Rollouts:
 
 _ANSWERS = {
     Kind.PROMOTED: "promoted",
-    Kind.ABORTED: "aborted; the traffic stays as it is",
+    Kind.ABORTED: "aborted; the traffic stays as it is, and R takes the new version away",
     Kind.RETRIED: "tries again",
     Kind.ROLLING_BACK: "rolling back",
 }
