@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from console.commands.choosing import Choice, folder_of, remember
 from console.commands.logbook import keep_log
+from console.commands.rollout_words import by_command
 from console.core.operations import Operation
 from console.core.picture import Picture
 from console.core.states import Outcome
@@ -67,7 +68,7 @@ def follow(engine: Engine, operation: Operation, *, quiet: bool) -> Operation:
             continue
         if not quiet:
             for line in now.lines[shown:]:
-                print(line, flush=True)
+                print(by_command(line), flush=True)
         shown = len(now.lines)
         if now.outcome is not Outcome.RUNNING:
             return now

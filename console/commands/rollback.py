@@ -8,6 +8,7 @@ import sys
 from console.commands.choosing import must_choose
 from console.commands.desk_of import EXITS, cluster_answered, desk_of, follow, observed
 from console.commands.plain import as_json
+from console.commands.rollout_words import by_command
 from console.commands.wishes import add_choice, add_read_only
 from console.core.operations import Refused
 from console.core.plans import RollbackPlan
@@ -50,10 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
                 return 0
             operation = engine.roll_back(plan, arguments.confirm)
         except Refused as error:
-            print(f"hakgal-console: {error}", file=sys.stderr)
+            print(f"hakgal-console: {by_command(str(error))}", file=sys.stderr)
             return 2
         ended = follow(engine, operation, quiet=arguments.json)
-    print(as_json({"plan": plan, "operation": ended}) if arguments.json else ended.summary)
+    print(as_json({"plan": plan, "operation": ended}) if arguments.json else by_command(ended.summary))
     return EXITS[ended.outcome]
 
 

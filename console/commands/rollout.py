@@ -10,7 +10,9 @@ from datetime import timedelta
 from console.commands.choosing import Choice, choose, load
 from console.commands.desk_of import desk_of
 from console.commands.plain import as_json
+from console.commands.rollout_json import as_body
 from console.commands.rollout_text import as_text
+from console.commands.rollout_words import by_command
 from console.commands.wishes import Unclear, Wish, add_choice, add_read_only, wish_of
 from console.core.operations import Refused
 from console.core.rollouts.state import RolloutState
@@ -34,6 +36,9 @@ Rolling back is `hakgal-console rollback`; while a rollout is under way it retur
 
 exit codes of status: 0 on its way or completed, 1 held, flying blind, waiting for a person, or nobody drives, 2 not
 understood, 3 rolled back, rolling back or aborted, 4 no rollout was ever started; of the others: 0 done, 2 refused
+
+JSON: .phase is {number, name, of}; a gate's .state is pass, fail, pending, no data or error; a rollback criterion's
+.state is quiet, pending, tripped, no data or error; a phase has .begun, and .estimated while its .begins is to come
 """
 
 STATUS = {
@@ -101,17 +106,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ask is None:
         arguments.ask, arguments.verb, arguments.json, arguments.read_only = _status, "status", False, True
     with desk_of(_choice(arguments), read_only=arguments.read_only or arguments.verb == "status") as engine:
+        if not getattr(arguments, "confirm", "typed") and arguments.verb != "start" and not arguments.read_only:
+            print(f"hakgal-console: nothing was done; add --confirm {engine.system.name}", file=sys.stderr)
+            return 2
         engine.open_books()
         try:
             said = arguments.ask(engine, arguments)
         except Refused as error:
-            print(f"hakgal-console: {error}", file=sys.stderr)
+            print(f"hakgal-console: {by_command(str(error))}", file=sys.stderr)
             return 2
         view = engine.rollout
         if arguments.json:
-            print(as_json(view))
+            print(as_json(None if view is None else as_body(view)))
         elif said:
-            print(said)
+            print(said if arguments.verb == "status" else by_command(said))
         if arguments.verb != "status":
             return 0
         return NONE if view is None else status_code(view)

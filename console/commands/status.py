@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from console.commands.choosing import must_choose
 from console.commands.desk_of import desk_of, observed
-from console.commands.plain import as_json
+from console.commands.plain import as_json, plain
+from console.commands.rollout_json import as_body
+from console.commands.rollout_words import by_command
 from console.commands.wishes import add_choice
 from console.core.picture import AlertState, Picture, SourceState
 from console.core.readings import LogCounts
@@ -37,8 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     choice = must_choose(arguments)
     with desk_of(choice, read_only=True) as engine:
         picture = observed(engine, choice)
-    print(as_json(picture) if arguments.json else "\n".join(as_text(picture)))
+    print(as_json(_body(picture)) if arguments.json else "\n".join(as_text(picture)))
     return 0 if is_well(picture) else 1
+
+
+def _body(picture: Picture) -> dict[str, object]:
+    """The picture for JSON, with the rollout as `rollout status --json` gives it."""
+    return dict(plain(picture)) | {"rollout": None if picture.rollout is None else as_body(picture.rollout)}
 
 
 def is_well(picture: Picture) -> bool:
@@ -137,7 +144,9 @@ def _rollout(picture: Picture) -> list[str]:
     blind = " FLYING BLIND" if view.blind else ""
     driver = view.driver.who if view.driver.alive else "NOBODY DRIVES"
     where = f"phase {view.phase + 1} of {len(view.phases)}, {view.here.title or view.here.name}"
-    return [f"rollout    {view.version}  {view.state.value.upper()}{blind}  {where}: {view.why}  ({driver})"]
+    return [
+        f"rollout    {view.version}  {view.state.value.upper()}{blind}  {where}: {by_command(view.why)}  ({driver})"
+    ]
 
 
 def _deployed(picture: Picture) -> list[str]:
@@ -145,7 +154,7 @@ def _deployed(picture: Picture) -> list[str]:
     if shown is None:
         return [f"deployed   unknown: {picture.cluster.error}"] if picture.cluster.error else []
     target = f" → {shown.target}" if shown.target and shown.target != shown.now else ""
-    lines = [f"deployed   {shown.now or 'unknown'}{target}  {shown.state}  {shown.why}"]
+    lines = [f"deployed   {shown.now or 'unknown'}{target}  {shown.state}  {by_command(shown.why)}"]
     lines.extend(
         f"           {share.version}  {share.ready} of {share.desired} pods ready, {share.share:.0%}, "
         f"since {since(share.since, picture.taken_at)}{'  recorded good' if share.good else ''}"

@@ -86,7 +86,10 @@ def test_a_rollout_by_commands_alone(pair: Pair, run: Run, health: Health) -> No
     assert "gate      pass" in status.stdout
     assert run("rollout", "hold", "for lunch").stdout.startswith("held: for lunch")
     refused = run("rollout", "promote", "--confirm", "pair")
-    assert (refused.returncode, refused.stderr) == (2, "hakgal-console: it is held; h resumes it first\n")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "hakgal-console: it is held; `rollout resume` resumes it first\n",
+    )
     assert run("rollout", "resume").stdout == "goes on\n"
     assert run("rollout", "promote", "--confirm", "pair").stdout == "promoted\n"
     assert run("rollback", "--confirm", "pair", "--env", "live").stdout.splitlines()[-1].startswith("ROLLED BACK")
@@ -156,7 +159,9 @@ def test_the_unit_starts_this_program_on_this_system_in_this_folder(run: Run, pa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("rollout", "promote", "--confirm", "pair"), "no rollout was started; S starts one"),
+        (("rollout", "promote", "--confirm", "pair"), "no rollout was started; `rollout start PLAN` starts one"),
+        (("rollout", "promote"), "nothing was done; add --confirm pair"),
+        (("rollout", "abort", "enough"), "nothing was done; add --confirm pair"),
         (
             ("rollout", "start", "release", "--confirm", "piar"),
             "piar was typed where pair was asked for; nothing was done",
