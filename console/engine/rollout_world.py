@@ -251,13 +251,16 @@ class RolloutWorld:
             case "roll back":
                 if good is None:
                     return Progress(job, "done", "nothing had been changed")
-                return Progress(job, "done", moving.put_back(good))
+                told = moving.put_back(good)
+                others = [name for name in rollout.goods if name != phase.environment]
+                kept = f"; {rollout.version} stays in {', '.join(others)}" if others else ""
+                return Progress(job, "done", f"{told}{kept}")
             case "release" | "finish":
-                told = [
+                given = [
                     replace(moving, tools=self.tools(name, rollout.version)).release(record)
                     for name, record in rollout.goods.items()
                 ]
-                return Progress(job, "done", "; ".join(each for each in told if each))
+                return Progress(job, "done", "; ".join(each for each in given if each))
             case "settings":
                 applied = moving.set(job.settings, good)
             case _:

@@ -17,15 +17,16 @@ from console.core.rollouts.facts import Fact, Kind
 from console.core.rollouts.plan import RolloutPlan
 from console.core.rollouts.showing import view_of
 from console.core.rollouts.state import Judged, Rollout, RolloutState
-from console.core.rollouts.view import DriverView, RolloutView
+from console.core.rollouts.view import RolloutView
 from console.core.system import System
 from console.engine.books import Books
 from console.engine.ledger import KINDS, JournalLedger, fact_of, paced
+from console.engine.planning import first_phase, notes_of, plan_of, read_plan, sentence, version_of
 from console.engine.processes import lives
-from console.engine.status import read_status
+from console.engine.status import driver_view, read_status
 from console.journal.events import Role
 from console.journal.journal import JournalError
-from console.journal.leases import Lease, Leases
+from console.journal.leases import Leases
 
 ANSWERED = timedelta(seconds=8)
 DRIVEN = timedelta(seconds=15)
@@ -145,7 +146,7 @@ class Rollouts:
             return None
         plan, rollout = current.plan, current.rollout
         judged, rollout, seen = self._as_driven(plan, rollout)
-        notes = self._notes(plan, rollout)
+        notes = notes_of(plan, rollout)
         units = {metric.name: metric.unit for metric in self.system.metrics}
         speed = self.system.pace.speed if self.system.pace else 1.0
         return view_of(plan, rollout, judged, units, driver_view(lease, seen), self.now(), notes=notes, speed=speed)
@@ -163,42 +164,21 @@ class Rollouts:
             rollout = replace(rollout, attempts=(*rollout.attempts[:-1], replace(attempt, soak=status.soak)))
         return status.judged if fresh else Judged(), rollout, status.taken_at
 
-    def _notes(self, plan: RolloutPlan, rollout: Rollout) -> tuple[str, ...]:
-        if rollout.state.over:
-            return ()
-        try:
-            text = plan.path.read_text(encoding="utf-8-sig")
-        except OSError:
-            return (f"{plan.path.name} is not there any more; the rollout goes on by the plan as it was started",)
-        if text != plan.text:
-            return (f"{plan.path.name} was edited since; the rollout goes on by the plan as it was started",)
-        return ()
-
     def plans(self) -> tuple[RolloutPlan, ...]:
         """The system's plans as their files say now. Raises Refused with every fault."""
         return tuple(self.plan(name) for name in self.names)
 
     def plan(self, name: str) -> RolloutPlan:
         """The plan of that name, or in that file. Raises Refused."""
-        from console.systems.loader import BrokenFile
-        from console.systems.rollout_plans import load_plan
-
-        paths = {path.name.removesuffix(".rollout.yaml"): path for path in self.system.rollouts}
-        path = paths.get(name) or (Path(name) if name.endswith(".rollout.yaml") else None)
-        if path is None:
-            raise Refused(f"{self.system.name} has no plan {name}; it has {', '.join(paths) or 'none'}")
-        try:
-            return load_plan(path, self.system, environ=self._environ)
-        except BrokenFile as error:
-            raise Refused("; ".join(str(fault) for fault in error.faults)) from error
+        return read_plan(self.system, name, self._environ)
 
     def foresee_start(self, name: str, phase: str | None = None) -> tuple[str, ...]:
         """What starting a plan would do, a sentence a phase. Raises Refused."""
         plan = self.plan(name)
-        first = self._first(plan, phase)
-        version = self._version(plan, first)
+        first = first_phase(plan, phase)
+        version = version_of(self.system, plan, first)
         said = [f"releases {version} by {plan.path.name} in {len(plan.phases) - first} phases"]
-        said += [_sentence(plan, index) for index in range(first, len(plan.phases))]
+        said += [sentence(plan, index) for index in range(first, len(plan.phases))]
         if self._under_way() is not None:
             raise Refused(self._bars())
         return tuple(said)
@@ -212,10 +192,10 @@ class Rollouts:
         """Write down that a plan is started; whoever watches drives it. Returns the plan. Raises Refused."""
         self.confirm(typed)
         plan = self.plan(name)
-        first = self._first(plan, phase)
+        first = first_phase(plan, phase)
         if self._under_way() is not None:
             raise Refused(self._bars())
-        released = version or self._version(plan, first)
+        released = version or version_of(self.system, plan, first)
         id = f"{plan.name}-{released}-{self._clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         body = {
             "plan": plan.name,
@@ -405,24 +385,6 @@ class Rollouts:
         if self._read_only:
             raise Refused("this console only reads; start it without --read-only to act")
 
-    def _first(self, plan: RolloutPlan, phase: str | None) -> int:
-        if phase is None:
-            return 0
-        index = plan.index(phase)
-        if index is None:
-            known = ", ".join(each.name for each in plan.phases)
-            raise Refused(f"{plan.name} has no phase {phase}; it has {known}")
-        return index
-
-    def _version(self, plan: RolloutPlan, first: int) -> str:
-        if plan.version:
-            return plan.version
-        for phase in plan.phases[first:]:
-            environment = self.system.environment(phase.environment)
-            if environment is not None and environment.target:
-                return environment.target
-        raise Refused(f"{plan.path}: says no `version`, and no environment of it has a `target`; add one of them")
-
 
 _ANSWERS = {
     Kind.PROMOTED: "promoted",
@@ -432,45 +394,6 @@ _ANSWERS = {
 }
 
 
-def plan_of(system: System, body: Mapping[str, Any]) -> RolloutPlan:
-    """The plan of a rollout as it was started. body: of its STARTED. Raises Refused where it cannot be read."""
-    from console.systems.loader import BrokenFile
-    from console.systems.rollout_plans import load_plan
-
-    try:
-        settings = {str(name): str(value) for name, value in dict(body.get("settings") or {}).items()}
-        plan = load_plan(Path(str(body["path"])), system, environ=settings, text=str(body["text"]))
-    except BrokenFile as error:
-        raise Refused("; ".join(str(fault) for fault in error.faults)) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise Refused(f"its record is not complete: {error!r}") from error
-    return replace(plan, version=str(body.get("version") or plan.version or ""))
-
-
-def driver_view(lease: Lease | None, seen: datetime | None) -> DriverView:
-    """Who drives, for the screen. seen: when it last wrote its status, in wall time."""
-    if lease is None:
-        return DriverView("", 0, None, False)
-    alive = lease.fresh and lives(lease.process)
-    return DriverView(lease.holder, lease.epoch, seen if seen and seen > lease.renewed_at else lease.renewed_at, alive)
-
-
 def _place(current: Current) -> dict[str, Any]:
     attempt = current.rollout.attempt
     return {"phase": current.rollout.phase, "attempt": attempt.number if attempt else 0}
-
-
-def _sentence(plan: RolloutPlan, index: int) -> str:
-    from console.core.units import show_span
-
-    phase = plan.phases[index]
-    parts = [f"{index + 1}. {phase.shown} in {phase.environment}"]
-    if phase.share is not None:
-        parts.append(f"{phase.share.text} by {phase.strategy.kind}")
-    if phase.soak:
-        parts.append(f"watched {show_span(phase.soak)}")
-    if phase.checklist:
-        parts.append(f"{len(phase.checklist)} items to tick")
-    if phase.sign_offs:
-        parts.append(f"signed by {', '.join(phase.sign_offs)}")
-    return ", ".join(parts)

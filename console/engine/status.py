@@ -15,7 +15,10 @@ from typing import Any
 from console.core.rollouts import showing
 from console.core.rollouts.soak import Soak
 from console.core.rollouts.state import Judged, Rollout
+from console.core.rollouts.view import DriverView
+from console.engine.processes import lives
 from console.journal.events import canonical_body, read_time, time_text
+from console.journal.leases import Lease
 
 STATUS = Path("monitoring") / "last_status.json"
 
@@ -74,3 +77,11 @@ def read_status(folder: Path) -> DriverStatus | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def driver_view(lease: Lease | None, seen: datetime | None) -> DriverView:
+    """Who drives, for the screen. seen: when it last wrote its status, in wall time."""
+    if lease is None:
+        return DriverView("", 0, None, False)
+    alive = lease.fresh and lives(lease.process)
+    return DriverView(lease.holder, lease.epoch, seen if seen and seen > lease.renewed_at else lease.renewed_at, alive)

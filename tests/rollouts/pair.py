@@ -20,7 +20,8 @@ from console.core.rollouts.state import Rollout
 from console.core.system import KubernetesTarget, System
 from console.engine.books import Books
 from console.engine.ledger import JournalLedger
-from console.engine.rollouts import Rollouts, plan_of
+from console.engine.planning import plan_of
+from console.engine.rollouts import Rollouts
 from console.journal.journal import Journal
 from console.systems.kubernetes_connection import DEPLOYMENTS, KubernetesApi, Resource, open_kubernetes
 from console.systems.loader import load_system

@@ -89,7 +89,7 @@ class Book:
 
 @dataclass
 class Stage:
-    """A world that answers what a test sets. begun: every job. ends: how the next jobs end; by default they are done."""
+    """A world that answers what a test sets. begun: every job. ends: how the next jobs end, else they are done."""
 
     verdict: Verdict = Verdict.PASS
     tripped: bool = False
@@ -122,7 +122,9 @@ class Stage:
         if self.slow:
             return Progress(self._job, "running")
         outcome = self.ends[0] if self.ends else "done"
-        good = ("live", {"traffic": {}}) if self._job.what == "apply" and outcome == "done" else None
+        good: tuple[str, Mapping[str, Any]] | None = (
+            ("live", {"traffic": {}}) if self._job.what == "apply" and outcome == "done" else None
+        )
         return Progress(self._job, outcome, f"{self._job.what}: {outcome}", 0.1, good)
 
     def take(self) -> None:

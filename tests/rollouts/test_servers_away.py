@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,10 @@ def seen(console: Engine, wanted: Callable[[RolloutView], bool], what: str) -> N
     wait_until(lambda: (view := console.rollout) is not None and wanted(view), within=BLIND_WITHIN, what=what)
 
 
+def clear_in(state: RolloutState, view: RolloutView) -> bool:
+    return view.state is state and not view.blind
+
+
 @pytest.mark.real_prometheus
 @pytest.mark.timeout(200)
 def test_each_server_away_in_each_state_blinds_and_changes_nothing(
@@ -94,7 +99,7 @@ def test_each_server_away_in_each_state_blinds_and_changes_nothing(
     for state in (RolloutState.SOAKING, RolloutState.WAITING, RolloutState.HELD):
         if state is RolloutState.HELD:
             console.hold("once more")
-        seen(console, lambda view, state=state: view.state is state and not view.blind, state.value)
+        seen(console, partial(clear_in, state), state.value)
         for name, process in blinding.items():
             with away(process):
                 seen(console, lambda view: view.blind, f"blind for {name} while {state.value}")
