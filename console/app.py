@@ -33,7 +33,8 @@ from screens.delta import Shown
 from screens.errands import Errands
 from screens.leftovers import crash_sentence, left_behind, write_screen
 from screens.messages import LogsArrived, PictureChanged
-from screens.openers import OPENERS, opener
+from screens.openers import OPENERS
+from screens.opening import Opening
 from screens.terminal import ConsoleDriver, restore_now
 from screens.theme import TEXTUAL_THEMES, look_for
 from screens.too_small import LEAST, TooSmall
@@ -102,6 +103,7 @@ class ConsoleApp(App[str]):
         self._warned = False
         self._errands = Errands(self._from_thread)
         self._shown = Shown()
+        self._opening_place = Opening(self, self.call_after_refresh)
         textual_theme = TEXTUAL_THEMES[self.look.palette]
         self.register_theme(textual_theme)
         self.theme = textual_theme.name
@@ -177,6 +179,11 @@ class ConsoleApp(App[str]):
         elif not small and isinstance(self.screen, TooSmall):
             self.pop_screen()
 
+    async def on_event(self, event: events.Event) -> None:
+        """Let no key through while a screen is being opened: it was meant for that one."""
+        if not (isinstance(event, (events.Key, events.Paste)) and self._opening_place.under_way):
+            await super().on_event(event)
+
     def on_picture_changed(self) -> None:
         """Hand the newest picture to the screen that is seen; covered ones catch up when they are uncovered."""
         self._told.clear()
@@ -208,6 +215,8 @@ class ConsoleApp(App[str]):
     def do(self, action: str) -> None:
         """Do the action of that id, or say why it cannot be done now. The screen that is seen is asked first."""
         entry = action_of(action)
+        if self._opening_place.closed:
+            return
         if not self.ready and action != "quit":
             self.say("the system is still being read")
             return
@@ -220,18 +229,13 @@ class ConsoleApp(App[str]):
         if method is not None:
             method()
         elif action in OPENERS:
-            opener(OPENERS[action])(self)
+            self._opening_place.open(entry.title, OPENERS[action])
         else:
             self.say(f"{entry.title} does not work on this screen")
 
     def open_alert(self, alert: Alert | None) -> None:
         """Open the runbook of an alert, or say what to do where it names none."""
-        if alert is None:
-            self.say("no alert is marked")
-        elif alert.runbook is None:
-            self.say(f"{alert.title}: {alert.action or 'no runbook is named for this rule'}")
-        else:
-            opener(OPENERS["runbook"])(self, alert.runbook)
+        self._opening_place.open_alert(alert)
 
     def ask(self, doing: str, call: Callable[[], Answer], answered: Callable[[Answer | None, str], None]) -> None:
         """Call the desk as `Errands.ask` says; leaving warns meanwhile."""
@@ -370,12 +374,9 @@ class ConsoleApp(App[str]):
         if not running or self._warned:
             return True
         self._warned = True
-        self.set_timer(5.0, self._forget_warning)
+        self.set_timer(5.0, lambda: setattr(self, "_warned", False))
         self.say(f"the same key again leaves, though this still runs: {running[0]}")
         return False
-
-    def _forget_warning(self) -> None:
-        self._warned = False
 
     def _mind_signals(self) -> None:
         loop = asyncio.get_running_loop()

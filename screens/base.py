@@ -28,10 +28,13 @@ Answer = TypeVar("Answer")
 class Console(Protocol):
     """The application as screens see it."""
 
-    desk: Desk
     look: Look
     keys: dict[str, str]
     naming: tuple[str, str]
+
+    @property
+    def desk(self) -> Desk:
+        """The engine."""
 
     @property
     def ready(self) -> bool:
@@ -124,6 +127,11 @@ class Place:
         for footer in self._all(Footer):
             footer.say(sentence, ink)
 
+    @property
+    def says(self) -> str:
+        """The sentence in this screen's footer."""
+        return next((footer.sentence for footer in self._all(Footer)), "")
+
     def action_for(self, key: str) -> Action | None:
         """The action of this screen that the key stands for."""
         for action in actions_of(self.place):
@@ -158,7 +166,12 @@ Found = TypeVar("Found", bound=Widget)
 
 
 class ConsoleScreen(Place, Screen[None]):
-    """A screen that fills the terminal."""
+    """A screen that fills the terminal. What was typed while it is covered was meant for what covers it."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Drop keys that were on their way here when another screen was opened."""
+        if self.is_active or not isinstance(event, (events.Key, events.Paste)):
+            await super().on_event(event)
 
 
 class ConsoleDialog(Place, ModalScreen[Result]):
