@@ -267,7 +267,8 @@ async def test_what_the_runtime_tells_of_a_container_is_written_onto_its_pod(wor
 
 async def test_a_pods_new_image_restarts_its_container(world: World) -> None:
     world.create()
-    await world.until(lambda: world.runtime.runs)
+    # The runtime has begun it a moment before the kubelet knows that it runs.
+    await world.until(lambda: "running" in world.status().get("state", {}))
 
     def edit(pod: Json) -> Json:
         pod["spec"]["containers"][0]["image"] = "registry.k8s.io/pause:2"

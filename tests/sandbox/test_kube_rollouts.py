@@ -115,7 +115,7 @@ def test_a_rolling_update_keeps_its_limits_at_every_step(
         set_image(live, "3.10")
         settled(live)
         live.patch("deployments", "web", {"metadata": {"labels": {"done": "yes"}}})
-        wait_until(lambda: _caught_up(watched.events, live), within=PATIENCE, what="the last event")
+        wait_until(lambda: _caught_up(pods, watched.events, live), within=PATIENCE, what="the last event")
     assert len(watched.events) >= 2 * replicas
     seen_most, seen_least = len(pods), sum(map(is_ready, pods.values()))
     for event in watched.events:
@@ -135,10 +135,17 @@ def test_a_rolling_update_keeps_its_limits_at_every_step(
     assert {pod["spec"]["containers"][0]["image"] for pod in pods.values()} == {"registry.k8s.io/pause:3.10"}
 
 
-def _caught_up(events: list[Json], namespace: Namespace) -> bool:
+def _caught_up(start: dict[str, Json], events: list[Json], namespace: Namespace) -> bool:
+    """Whether the events have told of every pod there is that it is ready, and of every other that it is gone."""
+    told = dict(start)
+    for event in list(events):
+        name = event["object"]["metadata"]["name"]
+        if event["type"] == "DELETED" or event["object"]["metadata"].get("deletionTimestamp"):
+            told.pop(name, None)
+        else:
+            told[name] = event["object"]
     now = {pod["metadata"]["name"] for pod in namespace.list("pods") if not pod["metadata"].get("deletionTimestamp")}
-    told = {event["object"]["metadata"]["name"] for event in events if event["type"] != "DELETED"}
-    return now <= told and {e["object"]["metadata"]["name"] for e in events if is_ready(e["object"])} >= now
+    return told.keys() == now and all(map(is_ready, told.values()))
 
 
 @kubernetes
