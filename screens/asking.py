@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from console.core.picture import Picture
 from console.core.rollouts.view import RolloutView
-from screens.dialog import Dialog, Field, told
+from screens.dialog import Dialog, Field, target_field, told
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
 from widgets.words import clean, plural
@@ -45,13 +45,18 @@ class AskDialog(Dialog):
         return self.console.picture.under_way
 
     @property
+    def finished(self) -> bool:
+        """Whether the answer is there."""
+        return bool(self.answer)
+
+    @property
     def target(self) -> str:
         """What is typed to confirm."""
         return self.console.picture.system
 
     def target_field(self) -> Field:
         """The last entry."""
-        return Field(f"Type {self.target} and press Enter:", id="target")
+        return target_field(self.target)
 
     def said_rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """What is said above the entries while nothing was sent."""
@@ -60,7 +65,7 @@ class AskDialog(Dialog):
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """What is said, as much of it as fits; or that it is being asked; or the answer."""
         if self.answer:
-            return [*told("", self.answer, Ink.OK), EMPTY, row(("Esc leaves", Ink.DIM))]
+            return [*told("", self.answer, Ink.OK), EMPTY, row((self.leaving, Ink.STRONG))]
         if self.busy:
             return [row((f"{self.doing}…", Ink.ACCENT)), EMPTY, row(("Esc leaves; it is done all the same", Ink.DIM))]
         rows = list(self.said_rows(picture, now))

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.core.rollouts.view import RolloutView
+from console.core.rollouts.view import ItemView, RolloutView
 from screens.asking import choices
 from screens.dialog import Field, told
 from screens.promoting import unmet
 from screens.steering import SteerDialog
+from widgets.phases import rollout_time
 from widgets.rows import Row, row
 from widgets.vocabulary import Ink
-from widgets.words import clean
+from widgets.words import ago, clean
+
+
+def ticked_words(item: ItemView, now: datetime) -> str:
+    """`ticked by ines@bastion 4m ago: told at nine`. now: rollout time."""
+    return f"ticked by {item.by} {ago(item.at, now)}" + (f": {item.note}" if item.note else "")
 
 
 class TickDialog(SteerDialog):
@@ -29,20 +36,32 @@ class TickDialog(SteerDialog):
         self.words = "Tick for" if done else "Take a tick back for"
         self.doing = "writing the tick"
         self.text = ""
+        self._read: object = None
 
     def begin(self) -> None:
-        """Remember which item."""
+        """Remember which item, and how it stands."""
         super().begin()
         self.text = self.text_now()
+        self._read = self._stands()
 
     def text_now(self) -> str:
         """The item's text as it is now; empty where there is none."""
         items = self.view.checklist if self.view is not None else ()
         return items[self.item].text if self.item < len(items) else ""
 
+    def _rollout_time(self) -> datetime:
+        return rollout_time(self.console.picture, self.console.now())
+
+    def _stands(self) -> tuple[object, ...]:
+        """Who ticked the item and when; empty where nobody did."""
+        item = self.view.checklist[self.item] if self.view is not None and self.text_now() else None
+        return () if item is None or not item.done else (item.by, item.at)
+
     def fields(self) -> Iterable[Field]:
-        """The note."""
-        return (Field("What was seen:" if self.done else "Why it no longer holds:", id="note"),)
+        """The note: a tick needs none."""
+        if self.done:
+            return (Field("What was seen (may be left empty):", id="note", missing=""),)
+        return (Field("Why it no longer holds (required):", id="note"),)
 
     def does(self, view: RolloutView) -> list[Row]:
         """The item as it is written."""
@@ -51,13 +70,18 @@ class TickDialog(SteerDialog):
         item = view.checklist[self.item]
         rows = told("item   ", item.text, Ink.STRONG)
         if item.done:
-            rows += told("       ", f"ticked by {item.by}: {item.note}", Ink.DIM)
+            rows += told("       ", ticked_words(item, self._rollout_time()), Ink.WARN)
         return rows
 
     def submit(self) -> None:
         """Write it down, for the item that was read and no other."""
         if self.text_now() != self.text:
             self.complain(*told("", "this item is not there any more; Esc leaves", Ink.WARN))
+            return
+        if self._stands() != self._read:
+            self._read = self._stands()
+            asks = "it is ticked already" if self._read else "it is not ticked any more"
+            self.complain(*told("", f"{asks}, since this was opened; Enter again writes over that", Ink.BAD))
             return
         note = self.value("note")
         self.send(lambda: self.desk.tick(self.item, self.done, note))
@@ -93,7 +117,7 @@ class SignDialog(SteerDialog):
     def fields(self) -> Iterable[Field]:
         """Decision, note, target."""
         return (
-            Field("go or no-go:", id="decision", width=10),
+            Field("go or no-go (required):", id="decision", width=10),
             Field("Note (required):", id="note"),
             self.target_field(),
         )
@@ -141,7 +165,7 @@ class LookDialog(SteerDialog):
 
     def fields(self) -> Iterable[Field]:
         """What was seen."""
-        return (Field("What you saw:", id="note"),)
+        return (Field("What you saw (required):", id="note"),)
 
     def does(self, view: RolloutView) -> list[Row]:
         """What a person looks for that no rule can see."""

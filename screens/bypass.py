@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from console.core.operations import Refused
+from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan
 from console.core.states import Outcome
 from screens.base import Console
-from screens.dialog import Dialog, Field, told
+from screens.dialog import Dialog, Field, target_field, told
 from widgets.rollout import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
@@ -45,7 +45,7 @@ class BypassDialog(Dialog):
         return (
             Field("Reason (required):", id="reason"),
             Field(f"Minutes ({longest} at most):", id="minutes", value=str(longest), width=8),
-            Field(f"Type {self.console.picture.system} and press Enter:", id="target"),
+            target_field(self.console.picture.system),
         )
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
@@ -64,13 +64,23 @@ class BypassDialog(Dialog):
         ]
 
     def _progress(self, picture: Picture) -> list[Row]:
-        operation = next((entry for entry in picture.operations if entry.id == self.operation), None)
+        operation = self._operation(picture)
         if operation is None:
             return [row(("asking the store…", Ink.DIM))]
         rows = [part for line in operation.lines for part in told("", line)]
         if operation.outcome is not Outcome.RUNNING:
             rows += told("", operation.summary, OUTCOME_INK[operation.outcome])
+            return [*rows, EMPTY, row((self.leaving, Ink.STRONG))]
         return [*rows, EMPTY, row(("Esc leaves", Ink.DIM))]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is granted, or was refused."""
+        operation = self._operation(self.console.picture)
+        return operation is not None and operation.outcome is not Outcome.RUNNING
+
+    def _operation(self, picture: Picture) -> Operation | None:
+        return next((entry for entry in picture.operations if entry.id == self.operation), None)
 
     def ready(self) -> None:
         """Listen only where there is something to fill in."""

@@ -36,11 +36,15 @@ def told(label: str, text: str, ink: Ink = Ink.TEXT, label_ink: Ink = Ink.DIM) -
 
 
 class Field(Horizontal):
-    """A label and what is typed behind it."""
+    """A label and what is typed behind it. missing: what Enter says where it is empty; empty where it may be."""
 
-    def __init__(self, label: str, *, id: str, value: str = "", width: int | None = None) -> None:
+    def __init__(
+        self, label: str, *, id: str, value: str = "", width: int | None = None, missing: str | None = None
+    ) -> None:
         super().__init__(classes="field")
         self._label = label
+        name = label.partition("(")[0].rstrip(" :")
+        self.missing = f"nothing was done: {name!r} is required" if missing is None else missing
         self._width = width
         self.entry = Input(value, id=id, compact=True, select_on_focus=False)
         self.entry.cursor_blink = False
@@ -53,11 +57,18 @@ class Field(Horizontal):
         yield self.entry
 
 
+def target_field(target: str) -> Field:
+    """The entry for the name that is typed to confirm."""
+    missing = f"nothing was done: {target} must be typed first"
+    return Field(f"Type {target} and press Enter:", id="target", missing=missing)
+
+
 class Dialog(ConsoleDialog[None]):
     """Rows that say what will be done, entries, and a line for what is wrong.
 
-    Keys pressed in the first half second go nowhere: they were meant for the screen below. Enter on an empty entry does
-    nothing. Escape leaves; what was begun goes on, for the engine owns it.
+    Keys pressed in the first half second go nowhere: they were meant for the screen below. Enter on an empty entry says
+    that it is required. Escape leaves; what was begun goes on, for the engine owns it. What is over says so at any key
+    but those it has.
     """
 
     CSS_PATH = Path(__file__).with_name("dialog.tcss")
@@ -78,6 +89,16 @@ class Dialog(ConsoleDialog[None]):
     def look(self) -> Look:
         """How things look here."""
         return self.console.look
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more can be done here but to leave."""
+        return False
+
+    @property
+    def leaving(self) -> str:
+        """What the last line of a finished dialog says of its keys."""
+        return "Esc leaves, o shows the rollout" if self.console.picture.rollout is not None else "Esc leaves"
 
     def begin(self) -> None:
         """Find out what is to be said; called once, before anything is drawn."""
@@ -160,22 +181,35 @@ class Dialog(ConsoleDialog[None]):
     def on_key(self, event: events.Key) -> None:
         """A dialog has no keys but its own bindings: those of the action table are for screens."""
         event.prevent_default()
+        if not (self.listens and self.finished) or event.key == "escape":
+            return
+        if event.key == "o" and self.console.picture.rollout is not None:
+            self.dismiss(None)
+            self.console.do("rollout")
+        else:
+            self.complain(row((f"this is over; {self.leaving}", Ink.WARN)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: on to the next entry, or submit from the last; nothing on an empty one."""
+        """Enter: on to the next entry, or submit from the last; an empty one that is required says so."""
         event.stop()
-        if not self.listens or not event.value.strip():
+        if not self.listens:
             return
-        entries = [field.entry for field in self._fields]
-        later = entries[entries.index(event.input) + 1 :]
-        if later:
-            later[0].focus()
-            return
-        empty = next((entry for entry in entries if not entry.value.strip()), None)
-        if empty is not None:
-            empty.focus()
-            return
-        self.submit()
+        at = next(place for place, field in enumerate(self._fields) if field.entry is event.input)
+        here, later = self._fields[at], self._fields[at + 1 :]
+        if not self._lacks(here):
+            self.complain()
+            if later:
+                later[0].entry.focus()
+            elif not any(map(self._lacks, self._fields)):
+                self.submit()
+
+    def _lacks(self, field: Field) -> bool:
+        """Whether it is empty and must not be; it is said, and the cursor goes there."""
+        if field.entry.value.strip() or not field.missing:
+            return False
+        field.entry.focus()
+        self.complain(*told("", field.missing, Ink.WARN))
+        return True
 
     def action_leave(self) -> None:
         """Close the dialog."""

@@ -13,7 +13,7 @@ from console.core.picture import Picture
 from console.core.plans import RollbackPlan
 from console.core.states import Outcome
 from screens.base import Console
-from screens.dialog import Dialog, Field, told
+from screens.dialog import Dialog, Field, target_field, told
 from widgets.rollout import OUTCOME_INK
 from widgets.rows import EMPTY, Row, row
 from widgets.vocabulary import Ink
@@ -75,7 +75,7 @@ class RollbackDialog(Dialog):
 
     def fields(self) -> Iterable[Field]:
         """The typed target."""
-        return (Field(f"Type {self.console.picture.system} and press Enter:", id="target"),)
+        return (target_field(self.console.picture.system),)
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """The plan while it is asked for; its progress once it is under way."""
@@ -151,7 +151,13 @@ class RollbackDialog(Dialog):
         if operation.outcome is Outcome.RUNNING:
             return [*rows, EMPTY, row(("Esc leaves; the rollback goes on", Ink.DIM))]
         rows += [EMPTY, *told("", operation.summary, OUTCOME_INK[operation.outcome])]
-        return [*rows, EMPTY, row(("Esc leaves", Ink.DIM))]
+        return [*rows, EMPTY, row((self.leaving, Ink.STRONG))]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the rollback is over, well or not."""
+        operation = self._operation(self.console.picture)
+        return operation is not None and operation.outcome is not Outcome.RUNNING
 
     def _operation(self, picture: Picture) -> Operation | None:
         return next((entry for entry in picture.operations if entry.id == self.operation), None)

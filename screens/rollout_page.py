@@ -93,7 +93,8 @@ def item_entries(place: int, item: ItemView, now: datetime, width: int, glyphs: 
     rows = [row((f"   {mark} ", ink), (parts[0], Ink.TEXT if item.done else Ink.STRONG))]
     rows += [row("     ", part) for part in parts[1:]]
     if item.done:
-        rows.append(row((f"     {clean(item.by)} {ago(item.at, now)}: {clean(item.note)}", Ink.DIM)))
+        seen = f": {clean(item.note)}" if item.note else ""
+        rows.append(row((f"     {clean(item.by)} {ago(item.at, now)}{seen}", Ink.DIM)))
     return [Entry(each, item=place) for each in rows]
 
 

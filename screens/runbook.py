@@ -14,7 +14,7 @@ from console.core.operations import Operation, Refused
 from console.core.picture import Picture
 from console.core.runbook import Block, Runbook
 from console.core.states import Outcome
-from screens.dialog import ROOM, Dialog, Field, told
+from screens.dialog import ROOM, Dialog, Field, target_field, told
 from screens.folding import folded_code, folded_prose, goes_on
 from screens.room import Room
 from widgets.listing import Lines, Listing
@@ -240,7 +240,7 @@ class RunDialog(Dialog):
 
     def fields(self) -> Iterable[Field]:
         """The typed target."""
-        return (Field(f"Type {self.console.picture.system} and press Enter:", id="target"),)
+        return (target_field(self.console.picture.system),)
 
     def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
         """The text as bash gets it; what does not fit beside a line's beginning stands below it."""

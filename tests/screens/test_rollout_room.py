@@ -39,14 +39,16 @@ async def test_the_rollout_screen_begins_at_what_is_asked_and_ticks_it_with_a_no
         await console.press("o")
         await console.shows("▸  ○ Support told of the canary")
         await console.dialog("space", TickDialog)
-        await console.press("enter")
-        assert console.asked == []
+        assert "What was seen (may be left empty):" in console.text
         await console.type("told at nine")
         await console.sent("tick", "2", "True", "told at nine")
         await console.shows("written down: tick")
         await console.press("up")
         await console.dialog("space", TickDialog)
-        assert "Why it no longer holds:" in console.text
+        assert "Why it no longer holds (required):" in console.text
+        assert "ticked by ines@bastion 20h ago: sampled 200 lines" in console.text
+        assert "'Why it no longer holds' is required" in await console.press("enter")
+        assert len(console.asked) == 1
         await console.type("no")
         await console.sent("tick", "1", "False", "no")
 
@@ -141,4 +143,40 @@ async def test_a_tick_is_never_written_for_another_item_than_the_one_that_was_re
         await console.type("told at nine")
         await console.shows("this item is not there any more")
         await console.press("enter", "enter")
+        assert console.asked == []
+
+
+async def test_a_tick_needs_no_note() -> None:
+    async with opened(played.waiting(), size=SMALL) as console:
+        await console.press("o")
+        await console.dialog("space", TickDialog)
+        await console.press("enter")
+        await console.sent("tick", "2", "True", "")
+
+
+async def test_a_tick_that_somebody_else_made_meanwhile_is_not_written_over_unasked() -> None:
+    async with opened(played.waiting(), size=SMALL) as console:
+        await console.press("o")
+        await console.dialog("space", TickDialog)
+        view = played.waiting().rollout
+        assert view is not None
+        ticked = replace(view.checklist[2], done=True, by="noor@laptop", at=pictures.NOW, note="rang them")
+        console.desk.play(played.with_rollout(replace(view, checklist=(*view.checklist[:2], ticked))))
+        await console.shows("ticked by noor@laptop just now: rang them")
+        assert "it is ticked already, since this was opened; Enter again" in await console.press("enter")
+        assert console.asked == []
+        await console.press("enter")
+        await console.sent("tick", "2", "True", "")
+
+
+async def test_what_is_required_says_so_when_it_is_left_empty() -> None:
+    async with opened(played.waiting(), size=SMALL) as console:
+        await console.press("o")
+        await console.dialog("g", SignDialog)
+        assert "'go or no-go' is required" in await console.press("enter")
+        await console.type("no-go")
+        assert "is required" not in console.text
+        assert "'Note' is required" in await console.press("enter")
+        await console.type("pages are slow")
+        assert "hak-gal must be typed first" in await console.press("enter")
         assert console.asked == []

@@ -314,3 +314,18 @@ async def test_a_rollout_that_moves_on_under_a_dialog_is_not_promoted_by_what_wa
         assert console.asked == [] and dialog.query_one("#target", Input).value == "hak-gal"
         await console.press("enter")
         await console.sent("promote", "hak-gal", "")
+
+
+async def test_a_dialog_that_is_over_says_so_and_shows_the_rollout_it_started() -> None:
+    async with opened(played.none_yet(), size=SMALL) as console:
+        await console.dialog("S", StartDialog)
+        await console.shows("phase 1 of hotfix asks for 5%")
+        await console.type("hak-gal")
+        await console.sent("start_rollout", "hotfix", "hak-gal")
+        console.desk.play(played.soaking())
+        await console.shows("Esc leaves, o shows the rollout")
+        assert "this is over; Esc leaves, o shows the rollout" in await console.press("question_mark")
+        assert "this is over" in await console.press("h") and isinstance(console.app.screen, StartDialog)
+        await console.press("o")
+        await until(console.pilot, lambda: isinstance(console.app.screen, RolloutRoom), "the rollout")
+        assert len(console.app.screen_stack) == 2
