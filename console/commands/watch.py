@@ -19,13 +19,17 @@ from console.core.system import System
 EXAMPLES = """examples:
   hakgal-console watch hak-gal                    watch here, until interrupted; lines say what happens
   hakgal-console watch hak-gal --detach           the same in the background; closing the terminal changes nothing
+  hakgal-console watch hak-gal --stop             end the watcher that runs here, and wait until it has
   hakgal-console watch hak-gal --unit > ~/.config/systemd/user/hakgal-watch-hak-gal.service
                                                   a systemd unit, so that it is there again after a reboot
 
 Starting a rollout starts a watcher where none runs. Its last look is in monitoring/last_status.json of the system's
 state folder, written as a whole at every tick.
 
-exit codes: 0 ended as asked, or the rollout is over; 1 broke; 2 not understood; 3 another watcher runs or took over
+The watcher of a practice world ends by itself a minute after the world.
+
+exit codes: 0 ended as asked, or the rollout is over; 1 broke, or none runs that could be stopped; 2 not understood;
+3 another watcher runs or took over
 """
 
 UNIT = """[Unit]
@@ -54,6 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     named.completer = _systems  # type: ignore[attr-defined]
     add_choice(parser)
     parser.add_argument("--detach", action="store_true", help="watch in the background and return")
+    parser.add_argument("--stop", action="store_true", help="end the watcher of this system on this machine")
     parser.add_argument("--unit", action="store_true", help="print a systemd unit and do nothing")
     parser.add_argument("--until-over", action="store_true", help="end when the rollout is over")
     parser.add_argument("--take-over", action="store_true", help="take the lease from whoever drives")
@@ -73,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.unit:
         print(unit(system), end="")
         return 0
+    if arguments.stop:
+        return _stop(system, folder)
     if arguments.detach:
         return _detach(system, folder, take_over=arguments.take_over)
     return _watch(system, folder, arguments)
@@ -121,17 +128,36 @@ def _watch(system: System, folder: Path, arguments: argparse.Namespace) -> int:
 
 
 def _detach(system: System, folder: Path, *, take_over: bool) -> int:
+    from console.engine.watcher import STANDS_BY
     from console.engine.watcher_process import spawn_detached
 
     try:
-        pid, log = spawn_detached(system.path, folder, take_over=take_over)
+        begun = spawn_detached(system.path, folder, take_over=take_over)
     except OSError as error:
         raise Unclear(f"no watcher could be started: {error.strerror or error}") from error
-    if pid is None:
-        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        print(f"hakgal-console: the watcher ended at once: {''.join(last) or 'see ' + str(log)}", file=sys.stderr)
+    if begun.pid is None:
+        print(f"hakgal-console: the watcher ended at once: {begun.said or 'see ' + str(begun.log)}", file=sys.stderr)
         return 3
-    print(f"watching {system.name} in the background (pid {pid}); it says what happens in {log}")
+    does = "standing by for" if begun.said.endswith(STANDS_BY) else "watching"
+    told = f": {begun.said}" if begun.said else ""
+    print(f"{does} {system.name} in the background (pid {begun.pid}){told}; it says what happens in {begun.log}")
+    return 0
+
+
+def _stop(system: System, folder: Path) -> int:
+    from console.engine.watcher_process import NotStopped, driven_by, stop_watcher
+
+    driven = driven_by(folder)
+    try:
+        pid = stop_watcher(folder)
+    except NotStopped as error:
+        print(f"hakgal-console: {error}", file=sys.stderr)
+        return 1
+    if pid is None:
+        print(f"hakgal-console: no watcher of {system.name} runs on this machine", file=sys.stderr)
+        return 1
+    after = f"; {driven} stands until a watcher drives it again" if driven else ""
+    print(f"stopped the watcher of {system.name} (pid {pid}){after}")
     return 0
 
 

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,8 @@ from console.engine.processes import lives, process_mark
 from console.engine.rollout_world import RolloutWorld
 from console.engine.rollouts import Current, Rollouts
 from console.engine.status import driven_body, write_status
+from console.engine.watcher_process import LOCK
+from console.engine.world_watch import PATIENCE, PracticeWatch, control_addresses
 from console.journal.journal import JournalError
 from console.journal.leases import Lease, LeaseHeld
 
@@ -32,6 +35,7 @@ LEAST_CHECKPOINT = timedelta(seconds=1)
 SOON, LOOK = 0.05, 0.2
 NOTICED = 2.0
 HELD_BY_ANOTHER, BROKEN = 3, 1
+STANDS_BY = "this watcher takes its place when it ends"
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class Watcher:
 
     folder: the system's state. say: takes a line for people. until_over: end when the rollout is over. take_over: take
     the lease from whoever holds it, once. interval: between ticks; shorter where a practice world runs faster.
+    patience: how long the control address of a practice world may not answer before its watcher ends.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Watcher:
         until_over: bool,
         take_over: bool,
         interval: timedelta = INTERVAL,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._system = system
         self._folder = folder
@@ -78,11 +84,16 @@ class Watcher:
         self._told = ""
         self._wake = threading.Event()
         self._exit: int | None = None
+        self._lock: IO[bytes] | None = None
+        self._world_gone = threading.Event()
+        self._practice = PracticeWatch(control_addresses(system), self._ended_world, patience)
 
     def run(self, stopped: threading.Event) -> int:
         """Watch until told to stop, or done; returns the exit code. Raises AlreadyWatched, JournalError."""
-        lock = _lock(self._folder) if not self._take_over else None
+        self._lock = _lock(self._folder) if not self._take_over else None
         try:
+            if control_addresses(self._system):
+                self._practice.start()
             self._books.open()
             self._books.journal  # noqa: B018  (raises with the sentence why the journal is not open)
             while not stopped.is_set() and self._exit is None:
@@ -91,11 +102,12 @@ class Watcher:
                 self._rest(began, number, stopped)
             return self._exit or 0
         finally:
+            self._practice.stop()
             self._let_go()
             self._rollouts.close()
             self._books.close("the watcher ended")
-            if lock is not None:
-                lock.close()
+            if self._lock is not None:
+                self._lock.close()
 
     def _beat(self) -> None:
         """One tick, whatever befalls it."""
@@ -104,6 +116,12 @@ class Watcher:
                 self._say(f"{self._system.path} or its state is gone, as a practice world's is that has ended")
                 self._exit = 0
                 return
+            if self._world_gone.is_set():
+                asked = " and ".join(control_addresses(self._system))
+                self._say(f"{asked} has not answered for a while: the practice world has ended, and this watcher ends")
+                self._exit = 0
+                return
+            self._lock_late()
             current = self._rollouts.current()
             if current is None or current.rollout.state.over:
                 self._idle(current)
@@ -116,6 +134,16 @@ class Watcher:
         except Exception as error:  # the watcher must outlive any one tick
             log.exception("tick")
             self._tell(f"{type(error).__name__}: {error}; see console.log")
+
+    def _ended_world(self) -> None:
+        self._world_gone.set()
+        self._wake.set()
+
+    def _lock_late(self) -> None:
+        """One that has taken over locks when the one before it has ended, so that it is found and no third begins."""
+        if self._lock is None:
+            with suppress(AlreadyWatched):
+                self._lock = _lock(self._folder)
 
     def _drive(self, current: Current) -> None:
         if self._lease is None or self._lease.rollout != current.rollout.id:
@@ -139,7 +167,7 @@ class Watcher:
             else:
                 lease = leases.acquire(rollout.id, self._holder, process_mark(), lives=lives)
         except LeaseHeld as error:
-            self._tell(f"{error}; this watcher takes its place when it ends")
+            self._tell(f"{error}; {STANDS_BY}")
             return
         self._lease = lease
         speed = self._system.pace.speed if self._system.pace else 1.0
@@ -274,7 +302,7 @@ def _summary(rollout: Rollout) -> dict[str, Any]:
 
 def _lock(folder: Path) -> IO[bytes]:
     """A lock that the kernel frees when this process ends, however it ends. Raises AlreadyWatched, OSError."""
-    path = folder / "watcher.lock"
+    path = folder / LOCK
     path.touch(mode=0o600)
     file = path.open("r+b")
     try:

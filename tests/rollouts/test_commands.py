@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -129,20 +130,58 @@ def _own_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def test_a_detached_watcher_says_where_it_tells_what_happens_and_a_second_is_refused(run: Run, pair: Pair) -> None:
+def test_a_detached_watcher_says_where_it_tells_what_happens_and_is_stopped_by_a_command(run: Run, pair: Pair) -> None:
+    nobody = run("watch", "--stop")
+    assert (nobody.returncode, nobody.stderr) == (1, "hakgal-console: no watcher of pair runs on this machine\n")
     first = run("watch", "--detach")
     assert first.returncode == 0, first.stderr
     pid = int(first.stdout.partition("(pid ")[2].partition(")")[0])
     try:
+        told = (
+            f"watching pair in the background (pid {pid}): no rollout is under way; watching; it says what happens in "
+        )
+        assert first.stdout.startswith(told)
         second = run("watch")
         assert second.returncode == 3
         assert f"a watcher of this system runs already (pid {pid})" in second.stderr
         status = state_of(pair) / "monitoring" / "last_status.json"
         wait_until(status.exists, what="a status")
         assert json.loads(status.read_text())["rollout"] is None
+        stopped = run("watch", "--stop")
+        assert (stopped.returncode, stopped.stdout) == (0, f"stopped the watcher of pair (pid {pid})\n")
+        assert run("watch", "--stop").returncode == 1
     finally:
-        os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not lives(str(pid)), what="the watcher's end")
+        if lives(str(pid)):
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not lives(str(pid)), what="the watcher's end")
+
+
+def test_only_a_watcher_is_stopped(run: Run, pair: Pair) -> None:
+    lock = state_of(pair) / "watcher.lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        refused = run("watch", "--stop")
+    assert refused.returncode == 1
+    assert f"process {os.getpid()} in it is no watcher" in refused.stderr
+
+
+def test_a_watcher_beside_one_that_drives_says_that_it_stands_by(pair: Pair, environ: dict[str, str], run: Run) -> None:
+    assert run("rollout", "start", "release", "--confirm", "pair").returncode == 0
+    holder = int(driver_of(pair).partition(":")[0])
+    # As after a takeover whose loser has not yet ended, or from another machine: no lock bars the second.
+    (state_of(pair) / "watcher.lock").unlink()
+    second = run("watch", "--detach")
+    assert second.returncode == 0, second.stderr
+    pid = int(second.stdout.partition("(pid ")[2].partition(")")[0])
+    try:
+        assert second.stdout.startswith(f"standing by for pair in the background (pid {pid}): watcher on ")
+        assert f"(pid {holder}) drives release-v2-" in second.stdout
+    finally:
+        stopped = run("watch", "--stop")
+    assert stopped.stdout.startswith(f"stopped the watcher of pair (pid {pid}); release-v2-")
 
 
 def test_the_unit_starts_this_program_on_this_system_in_this_folder(run: Run, pair: Pair) -> None:
