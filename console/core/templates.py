@@ -10,6 +10,12 @@ from typing import Any
 HIDDEN = "(hidden)"
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL|AUTH|DSN|PRIVATE", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN |eyJ[\w-]{10,}\.|AKIA[0-9A-Z]{16}")
+# A name that ends as those of secrets do; `EMERGENCY_BYPASS`, `AUTH_MODE` and `MAX_TOKENS` do not.
+_NAMED_SECRET = re.compile(
+    r"(?:(?<!BY)PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|SECRETS?|TOKEN|CREDENTIALS?|(?:^|_|API)KEY|(?:^|_)AUTH|DSN)_?\d*$",
+    re.IGNORECASE,
+)
+_SWITCH = re.compile(r"true|false|on|off|yes|no", re.IGNORECASE)
 
 
 def digest(template: str) -> str:
@@ -36,6 +42,16 @@ def holds_secret(template: str) -> bool:
     except ValueError:
         return bool(_SECRET_VALUE.search(template))
     return bool(_masked(found) != found)
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Whether a literal value of a variable is one that must not be written into a file: by its look, or by the name.
+
+    Narrower than what is hidden, for what is hidden by mistake does no harm, and what is refused by mistake does.
+    """
+    if _SECRET_VALUE.search(value):
+        return True
+    return bool(_NAMED_SECRET.search(name)) and not _SWITCH.fullmatch(value)
 
 
 def _masked(value: Any) -> Any:

@@ -36,10 +36,10 @@ class BrokenFile(Exception):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like `word`, or None where none is near."""
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known word most like `word`, or None where none is near. likeness: how near at least, 0 to 1."""
     by_folded = {name.lower().replace("-", "_"): name for name in known}
-    found = get_close_matches(word.lower().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    found = get_close_matches(word.lower().replace("-", "_"), by_folded, n=1, cutoff=likeness)
     return by_folded[found[0]] if found else None
 
 

@@ -22,6 +22,7 @@ from console.core.rollouts.plan import (
     Strategy,
 )
 from console.core.system import Environment, System
+from console.core.templates import looks_secret
 from console.core.units import spell
 from console.systems.faults import did_you_mean
 from console.systems.moments import moment_of
@@ -283,7 +284,8 @@ def _values(table: Table, key: str) -> tuple[tuple[str, str], ...] | None:
         if not VARIABLE.fullmatch(name):
             inner.fault(name, f"`{name}` cannot be an environment variable", "write a name such as `AUDIT_LEVEL`")
         value = inner.raw(name, "FULL")
-        if value is not None and SOUNDS_SECRET.search(name) and re.search(r"[^\s]{16,}", value):
+        long = SOUNDS_SECRET.search(name) and re.search(r"[^\s]{16,}", value or "")
+        if value is not None and (long or looks_secret(name, value)):
             wrong = f"`{name}` of {inner.where} looks like a secret"
             inner.fault(name, wrong, "secrets are not written in plans; let the workload read it from a Secret")
         elif value is not None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from console.core.system import Secret
 from console.core.units import UnitError, parse_duration
-from console.systems.faults import BrokenFile, Fault, did_you_mean
+from console.systems.faults import BrokenFile, Fault, did_you_mean, nearest
 from console.systems.yaml_text import compose, read_text
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ class Table:
             right = f"write its keys below it, indented: {', '.join(f'`{key}`' for key in known or ('name',))}"
             sheet.fault(line, f"{where} {'has no value' if _is_empty(node) else 'is not a table of keys'}", right)
             return
+        mistyped: dict[str, tuple[Node, int]] = {}
         for key_node, value in node.value:
             key_line = key_node.start_mark.line + 1
             key = key_node.value if isinstance(key_node, ScalarNode) else ""
@@ -133,9 +134,19 @@ class Table:
                 sheet.fault(key_line, wrong, f"remove one; the first is in line {self._lines[key]}")
             elif known is not None and key not in known:
                 self._unknown(key, key_line, known)
+                mistyped[key] = value, key_line
             else:
                 self._nodes[key] = value
                 self._lines[key] = key_line
+
+        self._take_for_meant(mistyped, known or ())
+
+    def _take_for_meant(self, mistyped: Mapping[str, tuple[Node, int]], known: Sequence[str]) -> None:
+        """Read on as if a mistyped key were the one meant, so that its fault hides no others and makes none."""
+        for key, (value, line) in mistyped.items():
+            meant = nearest(key, [name for name in known if name not in self._nodes], likeness=0.8)
+            if meant is not None and not SOUNDS_SECRET.search(key):
+                self._nodes[meant], self._lines[meant] = value, line
 
     def _unknown(self, key: str, line: int, known: Sequence[str]) -> None:
         wrong = f"{self.where} has no key `{key}`"

@@ -19,7 +19,7 @@ FAULTS = {
     "a name with capitals": ("name: Release", "name: release", "name: Release", "`Release`", "lower-case"),
     "a version that is none": ("version:", "day_one:", "version: v 2\nday_one:", "`v 2`", "v2.3.3"),
     "a day that is none": ("day_one", "2025-10-23", "23.10.2025", "no day", "2025-10-23"),
-    "no phases": ("name: release", "phases:\n", "phase:\n", "has no `phases`", "- name:"),
+    "no phases": ("name: release", "phases:\n", "steps:\n", "has no `phases`", "- name:"),
     "a list of no phases": (
         "phases: []", PLAN[PLAN.index("phases:") :], "phases: []\n", "the plan has no phase", "- name:",
     ),
@@ -76,6 +76,15 @@ FAULTS = {
     "a setting's name": ("set: {A-B", "set: {AUDIT_LEVEL: FULL}", "set: {A-B: c}", "`A-B`", "AUDIT_LEVEL"),
     "a secret among settings": (
         "API_KEY", "{AUDIT_LEVEL: FULL}", "{API_KEY: sk-0123456789abcdef}", "looks like a secret", "Secret",
+    ),
+    "a short secret among settings": (
+        "PASSWORD", "{AUDIT_LEVEL: FULL}", "{PASSWORD: hunter22}", "`PASSWORD` of `set`", "Secret",
+    ),
+    "a secret set later": (
+        "DB_PASS", "{AUDIT_LEVEL: INFO}", "{DB_PASS: hunter22}", "`DB_PASS` of `set`", "Secret",
+    ),
+    "a secret by its look": (
+        "set: {DATABASE", "{AUDIT_LEVEL: FULL}", "{DATABASE: AKIAABCDEFGHIJKLMNOP}", "looks like a secret", "Secret",
     ),
     "later without when": ("- {set", "{after: 24h, set:", "{set:", "no `after`", "24h"),
     "later without what": (

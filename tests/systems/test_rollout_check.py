@@ -7,9 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 import redis
 
 from console.actions.strategies.steps import clear_keys
+from console.cli import main
 from console.core.operations import ActionFailed
 from console.core.rollouts.plan import ClearKeys
 from console.systems.loader import check, load_system
@@ -91,6 +93,25 @@ def test_the_command_takes_a_single_plan(tmp_path: Path) -> None:
         )
         return done.returncode, done.stdout.strip()
 
-    assert said(PLAN) == (0, f"{plan}: no fault")
+    assert said(PLAN) == (0, f"{plan}: no fault, 3 phases")
     code, shown = said(PLAN.replace("[lead]", "[leed]"))
     assert code == 1 and shown.startswith(f"{plan}:{line_of(PLAN, '[lead]')}: ")
+
+
+def test_the_command_says_what_it_has_read_and_what_it_has_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system_in(tmp_path)
+    (tmp_path / "release.rollout.yaml").write_text(PLAN)
+    (tmp_path / "notes.md").write_text("# Notes\n")
+    assert main(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}/system.yaml: no fault",
+        f"{tmp_path}/release.rollout.yaml: no fault, 3 phases",
+        f"{tmp_path}/notes.md: no fault",
+    ]
+    (tmp_path / "system.yaml").write_text(SYSTEM.replace("unit: ms", "unit: megs"))
+    assert main(["check", str(tmp_path)]) == 1
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{tmp_path}/system.yaml:")
+    assert last == f"{tmp_path}/release.rollout.yaml: not judged, for system.yaml has faults; mend those first"

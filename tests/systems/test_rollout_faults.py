@@ -36,6 +36,24 @@ def test_a_fault_names_its_line_what_is_wrong_and_what_would_be_right(case: str,
     assert all(fault.right for fault in faults)
 
 
+def test_a_mistyped_key_hides_no_other_fault_and_makes_none(tmp_path: Path) -> None:
+    text = PLAN.replace("    share: 50%\n", "    share: 2%\n").replace(
+        "    environment: staging\n", "    enviroment: staging\n"
+    )
+    wrongs = [fault.wrong for fault in refused(tmp_path, text)]
+    assert wrongs == [
+        "the phase has no key `enviroment`",
+        "the phase has no key `enviroment`",
+        "`share` of phase `two` is 2%, and staging had 5% or 1 pod before it",
+    ]
+
+
+@pytest.mark.parametrize("name", ["EMERGENCY_BYPASS", "AUTH_MODE", "MAX_TOKENS", "KEYSPACE", "MONKEY"])
+def test_a_variable_whose_name_only_resembles_that_of_a_secret_may_be_set(name: str, tmp_path: Path) -> None:
+    plan = plan_in(tmp_path, PLAN.replace("set: {AUDIT_LEVEL: FULL}", f"set: {{{name}: strict, USE_API_KEY: true}}"))
+    assert plan.phases[0].settings[0].values == ((name, "strict"), ("USE_API_KEY", "true"))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "satisfiable"),
     [
