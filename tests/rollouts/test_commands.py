@@ -93,7 +93,10 @@ def test_a_rollout_by_commands_alone(pair: Pair, run: Run, health: Health) -> No
     )
     assert run("rollout", "resume").stdout == "goes on\n"
     assert run("rollout", "promote", "--confirm", "pair").stdout == "promoted\n"
-    assert run("rollback", "--confirm", "pair", "--env", "live").stdout.splitlines()[-1].startswith("ROLLED BACK")
+    back = run("rollback", "--confirm", "pair", "--env", "live").stdout.splitlines()
+    assert back[-1].startswith("ROLLED BACK")
+    writes = [line for line in back if line.startswith("PATCH ")]
+    assert writes and len(set(writes)) == len(writes), "each write is said once"
     assert told(run)["state"] == "rolled back"
     assert run("rollout", "status").returncode == 3
     assert run("rollout", "abort", "enough", "--confirm", "pair").stdout.startswith("aborted")
