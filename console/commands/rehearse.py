@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     from console.engine.scenario import NoSteadyValue
 
     plan, system = _plan_of(arguments)
+    if arguments.system is None and not arguments.plan.endswith(ENDING):
+        # Beside what is printed, for that may be JSON; the system used last may have been another command's.
+        print(f"rehearsing {plan.name} of {system.name} ({system.path})", file=sys.stderr)
     scenario = _scenario_of(arguments.scenario, plan, system)
     phases = _about(arguments.phase, plan, scenario)
     starts = None if arguments.starts is None else _time(arguments.starts)

@@ -13,7 +13,7 @@ from console.core.units import show_span
 if TYPE_CHECKING:
     from console.core.rollouts.plan import RolloutPlan
     from console.engine.scenario import Scenario
-    from console.engine.timeline import Moment, PhaseRun, Rehearsed
+    from console.engine.timeline import Duty, Moment, PhaseRun, Rehearsed
 
 NOTHING = timedelta(0)
 
@@ -42,8 +42,9 @@ def as_text(plan: RolloutPlan, scenario: Scenario, run: Rehearsed) -> list[str]:
     lines += ["", "what happens"]
     lines += _columns((), [(_at(one.at), one.phase, _by(one), one.what) for one in _told(run.moments)])
     if run.duties:
-        lines += ["", "what persons must do"]
-        rows = [(duty.phase, f"from {_at(duty.since)}", _until(duty.by), duty.what) for duty in run.duties]
+        lines += ["", "what persons must do: from when they can, and until when nothing comes later for it"]
+        last = plan.phases[-1].name
+        rows = [(duty.phase, f"from {_at(duty.since)}", _until(duty, last), duty.what) for duty in run.duties]
         lines += _columns((), rows)
     return [*lines, "", _ending(run)]
 
@@ -127,8 +128,12 @@ def _by(moment: Moment) -> str:
     return "" if moment.by in ("engine", "driver") else moment.by
 
 
-def _until(by: datetime | None) -> str:
-    return f"until {_at(by)}" if by is not None else "at once"
+def _until(duty: Duty, last: str) -> str:
+    if duty.by is not None:
+        return f"until {_at(duty.by)}"
+    if duty.what.startswith("look "):
+        return "as long as it lasts"
+    return "the rollout's end waits for it" if duty.phase == last else "the next phase waits for it"
 
 
 def _short(outcome: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from console.cli import main
+from console.systems.catalog import resolve_system
+from console.systems.places import remember_used
 from tests.rehearsal.plans import small
 
 STARTS = ("--starts", "2026-11-23T09:00Z")
@@ -39,6 +41,9 @@ def test_the_whole_release_as_a_table(capsys: pytest.CaptureFixture[str]) -> Non
     assert "5% or 1 pod" in canary and "48h of 48h" in canary and "promoted" in canary
     assert any("sets AUDIT_LEVEL=INFO" in line for line in lines)
     assert any(line.startswith("production-5 ") and "until Sun 06 Dec" in line for line in lines)
+    (waited,) = (line for line in lines if line.startswith("staging-canary  ") and "tick" in line)
+    assert "the next phase waits for it" in waited and "at once" not in out.partition("what persons must do")[2]
+    assert "the rollout's end waits for it" in out
     assert lines[-1].startswith("completed after 29d, Tue 2026-12-22")
 
 
@@ -74,6 +79,14 @@ def test_a_plan_and_a_scenario_by_their_paths(tmp_path: Path, capsys: pytest.Cap
     code, told = as_json(capsys, str(plan.path), "--scenario", str(scenario), *STARTS)
     assert code == 1
     assert [trip["criterion"] for trip in told["runs"][0]["trips"]] == ["latency > 400ms"]
+
+
+def test_it_says_which_system_it_took_where_none_was_named(capsys: pytest.CaptureFixture[str]) -> None:
+    remember_used("hak-gal", None)
+    code, out, err = rehearse(capsys, "release", "--json", *STARTS)
+    assert (code, json.loads(out)["system"]) == (0, "hak-gal")
+    assert err == f"rehearsing release of hak-gal ({resolve_system('hak-gal')})\n"
+    assert rehearse(capsys, "release", "--system", "hak-gal", *STARTS)[2] == ""
 
 
 def test_what_does_not_end_is_not_a_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
