@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -27,6 +28,11 @@ SHORT = 30
 FEW = 5
 """Phases shown at once below SHORT rows."""
 MANY = 10
+
+
+def opened_words(why: str) -> str:
+    """The one line as the rollout screen says it: what Enter opens elsewhere is open here."""
+    return why.replace("Enter opens them", "Space ticks, g signs")
 
 
 class Sheet(Listing, inherit_bindings=False):
@@ -113,7 +119,8 @@ class RolloutRoom(Room):
         if view is None or not width:
             return
         at = rollout_time(picture, now)
-        self.state.set([*state_rows(view, now, width, 3), soak_row(view, at, width, self.look.glyphs)])
+        told = replace(view, why=opened_words(view.why))
+        self.state.set([*state_rows(told, now, width, 3), soak_row(view, at, width, self.look.glyphs)])
         if self._here != view.phase:
             if self._here is None or self.chosen == self._here:
                 self.phases.cursor = view.phase

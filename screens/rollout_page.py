@@ -9,7 +9,7 @@ from datetime import datetime
 from console.core.rollouts.plan import Phase
 from console.core.rollouts.view import AttemptView, ItemView, PhaseView, RolloutView, SignView
 from screens.folding import folded_prose
-from widgets.phases import driver_words, look_words, phase_mark
+from widgets.phases import dated, driver_words, look_words, phase_mark
 from widgets.progress import unjudged
 from widgets.rows import EMPTY, Row, cell, row
 from widgets.rules import (
@@ -22,7 +22,7 @@ from widgets.rules import (
     worst_gates,
 )
 from widgets.vocabulary import Glyphs, Ink
-from widgets.words import ago, clean, hours, moment
+from widgets.words import ago, clean, hours
 
 WIDE = 100
 NOW = ("here", "failed")
@@ -115,21 +115,21 @@ def sign_entry(sign: SignView, now: datetime, glyphs: Glyphs) -> Entry:
     )
 
 
-def attempt_entries(attempt: AttemptView, now: datetime, width: int, glyphs: Glyphs) -> list[Entry]:
+def attempt_entries(attempt: AttemptView, view: RolloutView, now: datetime, width: int, glyphs: Glyphs) -> list[Entry]:
     """One try: when, how it ended, how long it was observed; below it what each rule said at its end."""
     bad = attempt.outcome.startswith(("rolled", "abort"))
     over = attempt.outcome or "under way"
     mark, ink = (
         (glyphs.failed, Ink.BAD) if bad else (glyphs.ok, Ink.OK) if attempt.outcome else (glyphs.here, Ink.ACCENT)
     )
-    until = f" to {moment(attempt.ended, now)}" if attempt.ended else ""
+    until = f" to {dated(attempt.ended, view, now)}" if attempt.ended else ""
     entries = [
         Entry(
             row(
                 (f"   {mark} ", ink),
                 (f"{attempt.number}  ", Ink.DIM),
                 cell(clean(attempt.phase), 24),
-                (f"{moment(attempt.began, now)}{until}", Ink.DIM),
+                (f"{dated(attempt.began, view, now)}{until}", Ink.DIM),
                 (f"  {hours(attempt.observed)} observed good" if attempt.observed else "", Ink.DIM),
             )
         ),
@@ -143,15 +143,15 @@ def page(
 ) -> list[Entry]:
     """Everything of one phase. written: the phase as its file says, or None. at: rollout time."""
     phase = view.phases[chosen]
-    entries = list(_about(phase, at, width))
+    entries = list(_about(phase, view, at, width))
     if chosen == view.phase:
         entries += present(view, at, width, glyphs)
     elif written is not None:
-        entries += foretold(written, width)
+        entries += foretold(view, written, width, glyphs)
     tried = [each for each in view.history if each.phase == phase.name]
     if tried:
         entries += heading("Attempts of this phase")
-        entries += [line for each in reversed(tried) for line in attempt_entries(each, at, width, glyphs)]
+        entries += [line for each in reversed(tried) for line in attempt_entries(each, view, at, width, glyphs)]
     for words, told in (("Roll back by hand when", view.manual), ("Success is", view.success)):
         if told:
             entries += heading(words)
@@ -159,22 +159,22 @@ def page(
     others = [each for each in view.history if each.phase != phase.name]
     if others:
         entries += heading("Attempts of the other phases")
-        entries += [line for each in reversed(others) for line in attempt_entries(each, at, width, glyphs)]
+        entries += [line for each in reversed(others) for line in attempt_entries(each, view, at, width, glyphs)]
     entries += heading("Who")
-    entries.append(Entry(row("   ", *driver_words(view.driver, now), (f"  epoch {view.driver.epoch}", Ink.DIM))))
-    entries += prose(f"started by {view.by} {moment(view.started, at)}, plan {view.plan}", width, Ink.DIM)
+    entries.append(Entry(row("   ", *driver_words(view, now), (f"  epoch {view.driver.epoch}", Ink.DIM))))
+    entries += prose(f"started by {view.by} {dated(view.started, view, at)}, plan {view.plan}", width, Ink.DIM)
     return entries
 
 
-def _about(phase: PhaseView, now: datetime, width: int) -> Iterable[Entry]:
+def _about(phase: PhaseView, view: RolloutView, now: datetime, width: int) -> Iterable[Entry]:
     if phase.about:
         yield from prose(phase.about, width)
     facts = [f"strategy {phase.strategy}" if phase.strategy != "none" else "changes no traffic"]
     if phase.not_before:
-        facts.append(f"not before {moment(phase.not_before, now)}")
+        facts.append(f"not before {dated(phase.not_before, view, now)}")
     if phase.ends:
         word = "ends at the earliest" if phase.estimated or phase.ends > now else "ended"
-        facts.append(f"{word} {moment(phase.ends, now)}")
+        facts.append(f"{word} {dated(phase.ends, view, now)}")
     if phase.sign_offs:
         facts.append(f"to be signed by {', '.join(phase.sign_offs)}")
     yield from prose("; ".join(facts), width, Ink.DIM)
@@ -220,9 +220,11 @@ def squeezed(text: str) -> str:
     return text.replace(" ", "").replace("_", "").lower()
 
 
-def foretold(phase: Phase, width: int) -> list[Entry]:
-    """What the plan's file says of a phase that is not the present one."""
-    entries: list[Entry] = []
+def foretold(view: RolloutView, phase: Phase, width: int, glyphs: Glyphs) -> list[Entry]:
+    """What the plan's file says of a phase that is not the present one; first, whether the rollout goes by another."""
+    entries = [line for note in view.notes for line in prose(f"{glyphs.warn} {note}", width, Ink.WARN)]
+    if entries:
+        entries += prose("what the file says below may not be what this rollout goes by", width, Ink.WARN, "     ")
     for words, told in (
         ("Checklist", phase.checklist),
         ("Gates", tuple(rule.text for rule in phase.gates)),

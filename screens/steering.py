@@ -39,8 +39,8 @@ def standing(view: RolloutView, now: datetime, glyphs: Glyphs) -> list[Row]:
         ),
         row("       ", *share_words(view, glyphs), (f"  as of {ago(view.taken_at, now)}", Ink.DIM)),
     ]
-    if not view.driver.alive:
-        rows.append(row("       ", *driver_words(view.driver, now)))
+    if not view.driver.alive and not view.state.over:
+        rows.append(row("       ", *driver_words(view, now)))
     return rows
 
 

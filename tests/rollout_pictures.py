@@ -60,7 +60,7 @@ def blind() -> Picture:
         replace(
             VIEW,
             blind=True,
-            why=f"FLYING BLIND: error rate: {away} and 2 more; the soak stands, h holds, R rolls back",
+            why=f"cannot judge error rate: {away} and 2 more; the soak stands, h holds, R rolls back",
             soak=replace(SOAK, blind=True),
             gates=gates,
             criteria=criteria,
@@ -118,8 +118,8 @@ def held() -> Picture:
         replace(
             VIEW,
             state=RolloutState.HELD,
-            why="held by ines@bastion since 2026-03-14 20:42Z: customer call at 9; h resumes (soaking), "
-            "t tries the phase again, R rolls back, A aborts",
+            why="held by ines@bastion: customer call at 9; h resumes (soaking), t tries the phase again, R rolls back, "
+            "A aborts; since 2026-03-14 20:42Z",
             can=can(
                 hold="it is held already", resume="", promote="it is held; h resumes", override="it is held", retry=""
             ),

@@ -15,7 +15,7 @@ from widgets.words import clean, exactly, hours, moment, steps
 
 if TYPE_CHECKING:
     from console.core.picture import Picture
-    from console.core.rollouts.view import DriverView, PhaseView, RolloutView, SoakView
+    from console.core.rollouts.view import PhaseView, RolloutView, SoakView
 
 STATE_INK = {
     RolloutState.PLANNED: Ink.ACCENT,
@@ -42,6 +42,11 @@ def rollout_time(picture: Picture, now: datetime) -> datetime:
     if view is None or view.speed == 1.0:
         return now
     return view.taken_at + max(now - picture.taken_at, timedelta(0)) * view.speed
+
+
+def dated(at: datetime, view: RolloutView, now: datetime) -> str:
+    """A rollout time, with its day unless that is today; always where the rollout's days are not the wall's."""
+    return moment(at, now) if view.speed == 1.0 else f"{at.day} {at:%b %H:%MZ}"
 
 
 def phase_mark(phase: PhaseView, glyphs: Glyphs) -> tuple[str, Ink]:
@@ -101,8 +106,11 @@ def soak_ink(view: RolloutView) -> Ink:
     return Ink.WARN if bad or not view.driver.alive or view.state is RolloutState.HELD else Ink.OK
 
 
-def driver_words(driver: DriverView, now: datetime) -> Row:
-    """`driver: watcher on bastion, <15s`; loud where nobody drives."""
+def driver_words(view: RolloutView, now: datetime) -> Row:
+    """`driver: watcher on bastion, <15s`; loud where nobody drives what has not ended."""
+    driver = view.driver
+    if view.state.over:
+        return row(("it has ended; nobody has to drive it", Ink.DIM))
     if driver.alive and driver.who:
         who = clean(driver.who).partition(" (pid")[0]
         age = f", {steps(now - driver.seen)}" if driver.seen else ""
@@ -152,7 +160,7 @@ def unsoaked(view: RolloutView, now: datetime) -> Row:
     """What there is to say of the soak while no clock runs."""
     here = view.here
     if view.state is RolloutState.PLANNED and here.begins is not None and here.begins > now:
-        return row((f"begins {moment(here.begins, now)} at the earliest", Ink.TEXT))
+        return row((f"begins {dated(here.begins, view, now)} at the earliest", Ink.TEXT))
     if view.state in (RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK):
         return row(("ended with the rollback", Ink.DIM))
     if not here.soak:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from widgets.phases import (
     soak_row,
     state_words,
 )
-from widgets.rows import EMPTY, Row, ends, row, width_of
+from widgets.rows import EMPTY, Row, ends, fit, row, width_of
 from widgets.rules import (
     BLIND,
     breaching,
@@ -44,6 +45,10 @@ WIDE = 100
 """Cells inside the frame from which gates and criteria stand beside each other and the driver beside the state."""
 OLD = timedelta(minutes=1)
 INDENT = 10
+LEAST = 16
+"""Letters of the reason that are kept however little room there is."""
+NOBODY = "NOBODY DRIVES"
+KEYS = re.compile(r"(^|[ ,(])([phRAtwTgkSo]|Space|Enter) [a-z]+s\b")
 LEAD = "rolls back when "
 ENDED = (RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK, RolloutState.COMPLETED, RolloutState.ABORTED)
 TELLING = (" trips ", " fails ", "?")
@@ -51,25 +56,38 @@ TELLING = (" trips ", " fails ", "?")
 NEAREST = 3
 """Rows from which one is kept for the nearest criterion, though nothing is the matter with it."""
 SHORT = 5
-ROOMY = 7
+ROOMY = 8
 """Rows from which the columns have a heading."""
 
 
-def state_rows(view: RolloutView, now: datetime, width: int, most: int) -> list[Row]:
-    """The state and its one line; at a width that allows, who drives at the first row's end.
+def state_rows(view: RolloutView, now: datetime, width: int, most: int, *, titled: str = "") -> list[Row]:
+    """The state and its one line; at a width that allows, who drives at the first row's end. titled: what the frame
+    says already.
 
-    The line names the keys, so it is folded and not cut, into at most `most` rows.
+    The line names the keys, so it is folded into at most `most` rows; where that is too few, the reason before the keys
+    is shortened.
     """
     head = row(" ", *state_words(view), "  ")
-    driver = (*driver_words(view.driver, now), (" ", Ink.TEXT)) if width >= WIDE else EMPTY
-    first, rest = folded(unsaid(view, driven=bool(driver)), max(width - width_of(head) - width_of(driver) - 2, 20))
-    told = row(*head, (first, Ink.STRONG))
-    rows = [ends(told, driver, width) if driver else told]
+    driver = (*driver_words(view, now), (" ", Ink.TEXT)) if width >= WIDE else EMPTY
     indent = " " * min(width_of(head), INDENT)
-    parts = wrap(rest, width - len(indent) - 1, break_on_hyphens=False)
-    if len(parts) > most - 1:
-        parts = [*parts[: most - 2], " ".join(parts[most - 2 :])]
-    return [*rows, *(row(indent, (part, Ink.STRONG)) for part in parts)]
+    room = max(width - width_of(head) - width_of(driver) - 2, 20), width - len(indent) - 1
+    text = unsaid(view, driven=bool(driver) or NOBODY in titled)
+    parts = folded(text, *room)
+    reason, keys = split_at_keys(text)
+    while len(parts) > most and keys:
+        if (at := keys.rfind("; ")) >= 0:
+            keys = keys[:at]
+        elif len(reason) > LEAST:
+            reason = reason[:-2].rstrip()
+        else:
+            break
+        cut = "" if text.startswith(f"{reason}; ") else "…"
+        parts = folded(f"{reason}{cut}; {keys}" if reason else keys, *room)
+    told = row(*head, (parts[0], Ink.STRONG))
+    rows = [ends(told, driver, width) if driver else told]
+    if len(parts) > most:
+        parts = [*parts[: most - 1], " ".join(parts[most - 1 :])]
+    return [*rows, *(row(indent, (part, Ink.STRONG)) for part in parts[1:])]
 
 
 def unsaid(view: RolloutView, *, driven: bool) -> str:
@@ -77,15 +95,20 @@ def unsaid(view: RolloutView, *, driven: bool) -> str:
     text = clean(view.why)
     if driven:
         text = text.removeprefix("nobody watches it, w starts a watcher; ")
-    if view.blind:
-        text = text.replace("FLYING BLIND: ", "", 1)
     return text.removeprefix(f"{view.state.value}: ").removeprefix(f"{view.state.value} ")
 
 
-def folded(text: str, width: int) -> tuple[str, str]:
-    """The first row of the text, and the rest of it."""
-    parts = wrap(text, width, break_on_hyphens=False) or [""]
-    return parts[0], " ".join(parts[1:])
+def split_at_keys(text: str) -> tuple[str, str]:
+    """The one line before and from its first part that names a key; without one, all of it and nothing."""
+    parts = text.split("; ")
+    at = next((place for place, part in enumerate(parts) if KEYS.search(part)), len(parts))
+    return "; ".join(parts[:at]), "; ".join(parts[at:])
+
+
+def folded(text: str, first: int, others: int) -> list[str]:
+    """The text in rows: `first` cells for the first, `others` for each other one."""
+    head, *rest = wrap(text, first, break_on_hyphens=False) or [""]
+    return [head, *wrap(" ".join(rest), others, break_on_hyphens=False)]
 
 
 def headings(view: RolloutView, width: int, glyphs: Glyphs) -> Row:
@@ -136,7 +159,7 @@ def unjudged(view: RolloutView) -> tuple[str, str]:
 
 def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> list[Row]:
     """Gates above criteria where there is room for all. Else criteria that are tripped, breached or cannot be judged
-    come first, then the worst gates, then the criterion that is nearest.
+    come first, then the worst gates, then the criterion that is nearest; the last row counts those left out.
     """
     gates, criteria = worst_gates(view.gates), worst_criteria(view.criteria)
     if most >= len(gates) + len(criteria):
@@ -144,15 +167,18 @@ def narrow_rules(view: RolloutView, width: int, most: int, glyphs: Glyphs) -> li
             *gate_rows(gates, width, most, glyphs),
             *criterion_rows(criteria, width, most - len(gates), glyphs, LEAD),
         ]
-    loud = [each for each in criteria if breaching(each) or each.verdict in BLIND][: max(most - 1, 1)]
-    calm = criteria[len(loud) :]
-    trips = criterion_columns(criteria, width)
-    rows = [criterion_row(each, trips, glyphs, LEAD) for each in loud]
-    room = most - len(rows)
-    nearest = 0 if loud or room < NEAREST else 1
+    left = f" and {len(gates) + len(criteria) - most} more "
+    width -= len(left)
+    loud = [each for each in criteria if breaching(each) or each.verdict in BLIND]
+    loud = loud[: max(most - min(len(gates), 2 if most > 2 else 1), 1)]
+    trips = criterion_columns(criteria, width, LEAD)
     columns = gate_columns(gates, width)
+    room = most - len(loud)
+    nearest = 0 if loud or room < NEAREST else 1
+    rows = [criterion_row(each, trips, glyphs, LEAD) for each in loud]
     rows += [gate_row(gate, columns, glyphs) for gate in gates[: room - nearest]]
-    return rows + [criterion_row(each, trips, glyphs, LEAD) for each in calm[: most - len(rows)]]
+    rows += [criterion_row(each, trips, glyphs, LEAD) for each in criteria[len(loud) :][: most - len(rows)]]
+    return [*rows[:-1], ends(fit(rows[-1], width, glyphs.cut), row((left, Ink.DIM)), width + len(left), glyphs.cut)]
 
 
 def progress_rows(
@@ -161,7 +187,9 @@ def progress_rows(
     """The pane's rows while a rollout is under way; never more than `height`."""
     at = rollout_time(picture, now)
     roomy = height >= ROOMY
-    rows = [phase_line(view, width, glyphs), *state_rows(view, now, width, 3 if height > SHORT else 2)]
+    most = 3 if roomy or (height > SHORT and not (view.gates or view.criteria)) else 2
+    titled = "" if view.driver.alive and view.driver.who else NOBODY
+    rows = [phase_line(view, width, glyphs), *state_rows(view, now, width, most, titled=titled)]
     rows.append(soak_row(view, at, width, glyphs))
     if picture.rollout_error:
         rows.append(row((f" {glyphs.failed} could not read: ", Ink.BAD), clean(picture.rollout_error)))
@@ -189,17 +217,20 @@ def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: G
     if (age := rollout_age(picture, view, now)) > OLD:
         parts.append(row((f"STALE {steps(age)}", Ink.ALARM)))
     if not wide and not (view.driver.alive and view.driver.who):
-        parts.append(driver_words(view.driver, now)[:1])
-    if wide or not (parts or elsewhere or overdue):
-        name = row((clean(view.here.title or view.here.name), Ink.STRONG))
-    else:
-        name = EMPTY
-    parts += [row(f"phase {view.phase + 1} of {len(view.phases)}"), name]
+        parts.append(row((f" {NOBODY} ", Ink.ALARM)) if elsewhere else driver_words(view, now)[:1])
     if elsewhere:
-        parts.append(row((f" in {clean(view.environment).upper()} ", Ink.BADGE)))
-    parts.append(look)
+        there, here = clean(view.environment).upper(), clean(picture.environment).upper()
+        parts.append(row((f" in {there}; panes 2 to 4 show {here} ", Ink.ALARM)))
+    name = row((clean(view.here.title or view.here.name), Ink.STRONG))
+    bare = not (parts or overdue or view.speed != 1.0)
+    if wide or not elsewhere:
+        parts += [row(f"phase {view.phase + 1} of {len(view.phases)}"), name if wide or bare else EMPTY]
+    if overdue:
+        parts.append(look)
     if view.speed != 1.0:
         parts.append(row((f"{view.speed:g} times as fast", Ink.DIM)))
+        parts.append(row(("rollout time ", Ink.DIM), f"{at.day} {at:%b %H:%MZ}"))
+    parts.append(EMPTY if overdue else look)
     spans: Row = EMPTY
     for part in filter(None, parts):
         spans = (*spans, *(((f" {glyphs.dot} ", Ink.DIM),) if spans else EMPTY), *part)

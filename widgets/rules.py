@@ -57,14 +57,16 @@ def gate_mark(verdict: Verdict, glyphs: Glyphs) -> tuple[str, Ink]:
 
 
 def criterion_mark(criterion: CriterionView, glyphs: Glyphs) -> tuple[str, Ink]:
-    """The sign before a rollback criterion; its PASS is what nobody wants to see."""
+    """The sign before a rollback criterion; its PASS is what nobody wants to see. One that is quiet has no tick, for
+    beside `error rate > 5%` that would read as true.
+    """
     if criterion.verdict is Verdict.PASS:
         return glyphs.failed, Ink.ALARM
     if breaching(criterion):
         return glyphs.warn, Ink.BAD
     if criterion.verdict in BLIND:
         return glyphs.unknown, Ink.UNKNOWN
-    return (glyphs.ok, Ink.OK) if criterion.verdict is Verdict.FAIL else (glyphs.todo, Ink.DIM)
+    return (glyphs.dot if criterion.verdict is Verdict.FAIL else glyphs.todo), Ink.DIM
 
 
 def strip_of(marks: Sequence[Mark], width: int, glyphs: Glyphs) -> Row:
@@ -160,11 +162,13 @@ class CriterionColumns:
     near: int
 
 
-def criterion_columns(criteria: Sequence[CriterionView], width: int) -> CriterionColumns:
-    """Columns for these criteria in `width` cells; the bar gives way before the threshold at the end of a name does."""
+def criterion_columns(criteria: Sequence[CriterionView], width: int, lead: str = "") -> CriterionColumns:
+    """Columns for these criteria in `width` cells; the bar gives way before the threshold at the end of a name does.
+    lead: words before each name.
+    """
     now = max([9, *(len(each.now) for each in criteria)])
     room = width - 3 - now - 1 - HELD_FOR
-    name = max([14, *(len(label_of(each)) + 1 for each in criteria)])
+    name = max([14, *(len(lead + label_of(each)) + 1 for each in criteria)])
     near = next((near for near in (NEAR_BAR, NEAR_BAR // 2) if room - near - 2 >= name), 0)
     return CriterionColumns(max(room - (near + 2 if near else 0), 10), now, near)
 
@@ -193,7 +197,7 @@ def held_for(criterion: CriterionView) -> str:
 
 
 def criterion_row(criterion: CriterionView, columns: CriterionColumns, glyphs: Glyphs, lead: str = "") -> Row:
-    """`✓ error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long. lead: words before its name,
+    """`· error rate > 5%   0.08 %  ░░░░░  0s of 5m`: what it is now, how near, how long. lead: words before its name,
     where it stands among gates.
     """
     mark, ink = criterion_mark(criterion, glyphs)
@@ -230,7 +234,7 @@ def criterion_rows(
     criteria: Sequence[CriterionView], width: int, most: int, glyphs: Glyphs, lead: str = ""
 ) -> list[Row]:
     """The same for rollback criteria."""
-    columns = criterion_columns(criteria, width)
+    columns = criterion_columns(criteria, width, lead)
     told = [
         [criterion_row(each, columns, glyphs, lead), *explained(each.verdict, each.detail)]
         for each in worst_criteria(criteria)

@@ -180,3 +180,33 @@ async def test_what_is_required_says_so_when_it_is_left_empty() -> None:
         await console.type("pages are slow")
         assert "hak-gal must be typed first" in await console.press("enter")
         assert console.asked == []
+
+
+async def test_the_rollout_screen_does_not_offer_to_open_itself() -> None:
+    async with opened(played.waiting(), size=SMALL) as console:
+        await console.shows("Enter opens")
+        await console.press("o")
+        assert "1 checklist item; Space ticks, g signs" in " ".join(console.text.split())
+        assert "Enter opens" not in console.text
+
+
+async def test_what_the_file_says_of_a_later_phase_says_that_the_rollout_may_go_by_another() -> None:
+    note = "release.rollout.yaml was edited since; the rollout goes on by the plan as it was started"
+    for notes in ((note,), ()):
+        async with opened(played.with_rollout(replace(played.VIEW, notes=notes))) as console:
+            console.desk.plans = (played.plan(),)
+            await console.press("o", "tab", "end")
+            await console.shows("Sticky sessions on the Service")
+            assert console.text.count(note) == len(notes)
+            assert ("may not be what this rollout goes by" in console.text) is bool(notes)
+
+
+async def test_an_ended_rollout_says_nothing_of_a_driver_that_is_missing() -> None:
+    ended = played.completed().rollout
+    assert ended is not None
+    gone = replace(ended, driver=replace(played.DRIVER, who="", alive=False))
+    async with opened(played.with_rollout(gone)) as console:
+        await console.press("o")
+        await console.press("end")
+        assert "it has ended; nobody has to drive it" in console.text
+        assert "NOBODY DRIVES" not in console.text and "starts a watcher" not in console.text

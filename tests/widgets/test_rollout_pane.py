@@ -13,13 +13,14 @@ from console.actions.table import footer_of
 from console.core.evaluation import Verdict
 from console.core.picture import Picture
 from console.core.rollouts.state import RolloutState
+from console.core.rollouts.view import RolloutView
 from tests import pictures
 from tests import rollout_pictures as played
 from tests.pictures import NOW, before
 from widgets.footer import keys_row
 from widgets.header import header
-from widgets.phases import phase_line, share_words, soak_words, state_words
-from widgets.progress import progress_title
+from widgets.phases import dated, driver_words, phase_line, share_words, soak_words, state_words
+from widgets.progress import progress_title, state_rows
 from widgets.rollout import rollout_rows
 from widgets.rows import Row, plain, width_of
 from widgets.rules import criterion_rows, gate_rows, strip_of
@@ -99,7 +100,7 @@ def test_the_line_of_keys_is_folded_and_never_cut_while_there_are_rows() -> None
     for width, height in ((78, 6), (118, 11)):
         told = " ".join(line.strip() for line in said(played.blind(), width, height).splitlines())
         assert told.count("FLYING BLIND") == 1, "the badge says it"
-        for word in view.why.removeprefix("FLYING BLIND: ").split():
+        for word in view.why.split():
             assert word in told
 
 
@@ -150,8 +151,12 @@ def test_what_this_process_does_about_it_stands_below() -> None:
 
 def test_another_environment_than_the_one_on_the_screen_is_named() -> None:
     elsewhere = replace(played.VIEW, environment="staging")
-    assert " in STAGING " in title(played.with_rollout(elsewhere))
-    assert "in PRODUCTION" not in title(played.soaking())
+    for wide in (True, False):
+        loud = progress_title(played.with_rollout(elsewhere), elsewhere, NOW, GLYPHS, wide=wide)
+        assert (" in STAGING; panes 2 to 4 show PRODUCTION ", Ink.ALARM) in loud
+    assert "in PRODUCTION" not in title(played.soaking()) and "panes 2" not in title(played.soaking())
+    lost = replace(elsewhere, driver=replace(played.DRIVER, who="", alive=False))
+    assert title(played.with_rollout(lost), wide=False).startswith(" NOBODY DRIVES  ·  in STAGING; panes 2 to 4 show")
 
 
 def test_news_that_is_old_says_so() -> None:
@@ -312,7 +317,12 @@ def test_a_criterion_whose_samples_are_yet_to_come_is_no_breach() -> None:
 def test_a_small_title_says_what_is_urgent_and_leaves_the_name_to_the_phases() -> None:
     elsewhere = replace(played.VIEW, environment="sandbox-staging", speed=1440.0)
     words = title(played.with_rollout(elsewhere), wide=False)
-    assert words == "phase 4 of 8 ·  in SANDBOX-STAGING  · look due in 9m · 1440 times as fast"
+    assert words == (
+        " in SANDBOX-STAGING; panes 2 to 4 show PRODUCTION  · 1440 times as fast · rollout time 14 Mar 21:04Z"
+        " · look due in 9m"
+    )
+    late = replace(elsewhere, look_due=before(minutes=12))
+    assert "PRODUCTION  · look overdue 12m: o, then k · 1440" in title(played.with_rollout(late), wide=False)
     assert title(played.breaching(), wide=False) == "phase 4 of 8 · look overdue 12m: o, then k"
 
 
@@ -346,3 +356,58 @@ def test_thresholds_are_never_cut_beside_each_other(width: int) -> None:
     assert "within 10 % over 1h" in shown
     if width >= 118:
         assert "recovery failures now > 1%" in shown and "▮▮▮" in shown
+
+
+LONG = (
+    "held by ines@bastion: the customer called at nine and wants it to wait until the batch of the night is through; "
+    "h resumes (soaking), t tries the phase again, R rolls back, A aborts; since 2026-03-14 20:42Z; "
+    "cannot judge error rate: prometheus answered 503 at 21:03:58 and 2 more"
+)
+
+
+def test_a_hold_while_blind_keeps_its_reason_and_its_keys_and_the_worst_of_the_rules() -> None:
+    view, blind = played.held().rollout, played.blind().rollout
+    assert view is not None and blind is not None
+    picture = played.with_rollout(replace(view, blind=True, why=LONG, gates=blind.gates, criteria=blind.criteria))
+    lines = said(picture, 78, 7).splitlines()
+    assert lines[1].startswith(" HELD  FLYING BLIND   by ines@bastion: the customer called at nine")
+    assert lines[2].endswith("resumes (soaking), t tries the phase again, R rolls back, A aborts")
+    assert lines[4].startswith(" ? rolls back when error rate > 5%") and lines[5].startswith(" ? error rate")
+    assert lines[6].endswith(" and 5 more") and all(len(line) <= 78 for line in lines)
+
+
+def test_what_there_is_no_room_for_is_counted_and_thresholds_stay_whole() -> None:
+    lines = said(played.soaking(), 78, 7).splitlines()
+    assert [line[:22].rstrip() for line in lines[3:6]] == [" ✓ p99 latency", " ✓ redis memory", " ✓ error rate"]
+    assert lines[6].startswith(" · rolls back when recovery failures > 1% ") and lines[6].endswith(" and 4 more")
+    busy = said(replace(played.breaching(), operations=pictures.rolling_back().operations), 78, 7).splitlines()
+    assert busy[4].startswith(" ! rolls back when error rate > 5%") and busy[5].endswith(" and 6 more")
+
+
+def test_a_quiet_criterion_bears_no_tick() -> None:
+    marks = [spans for spans in rows(played.soaking(), 78, 20) if "rolls back when" in plain(spans)]
+    assert len(marks) == 4 and all(spans[0] == (" · ", Ink.DIM) for spans in marks)
+
+
+@pytest.mark.parametrize("state", [RolloutState.COMPLETED, RolloutState.ABORTED])
+def test_nobody_has_to_drive_what_has_ended(state: RolloutState) -> None:
+    view = undriven_view(state)
+    assert "ended" in plain(driver_words(view, NOW))
+    for width in (78, 118):
+        shown = "\n".join(plain(spans) for spans in state_rows(view, NOW, width, 3))
+        assert "NOBODY" not in shown and "starts a watcher" not in shown
+    assert "NOBODY DRIVES" in plain(driver_words(undriven_view(RolloutState.ROLLED_BACK), NOW))
+
+
+def undriven_view(state: RolloutState) -> RolloutView:
+    view = played.undriven().rollout
+    assert view is not None
+    return replace(view, state=state, why=f"{state.value}: the traffic stays as it is; S starts another rollout")
+
+
+def test_a_practice_world_says_the_day_of_every_rollout_time_for_its_days_are_not_the_walls() -> None:
+    view = replace(played.planned().rollout or played.VIEW, speed=5000.0)
+    today = view.taken_at.replace(hour=23)
+    assert dated(today, view, NOW) == f"{today.day} Mar 23:04Z"
+    assert dated(today, replace(view, speed=1.0), NOW) == "23:04Z"
+    assert "5000 times as fast · rollout time 14 Mar 21:04Z" in title(played.with_rollout(view))

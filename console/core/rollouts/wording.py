@@ -83,7 +83,7 @@ def _watched(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
     over = waiting or done(attempt.soak, phase.soak)
     if feeling is Mood.BLIND:
         stands = "nothing is promoted" if over else "the soak stands"
-        return f"FLYING BLIND: {blind(plan, rollout, judged)}; {stands}, h holds, R rolls back"
+        return f"cannot judge {blind(plan, rollout, judged)}; {stands}, h holds, R rolls back"
     if due_settings(plan, rollout, now) is not None:
         return "timed settings are due and are being set; h holds, R rolls back"
     if not waiting and attempt.confirmed_at is not None and now < attempt.confirmed_at:
@@ -96,8 +96,8 @@ def _watched(plan: RolloutPlan, rollout: Rollout, judged: Judged, now: datetime)
         awaited = "the first samples of this phase are not in yet; it is judged with them"
         return f"{awaited}; p with a reason overrides, R rolls back"
     if failing:
-        over = "the soak is over, but " if phase.soak else ""
-        return f"{over}{failing[0]}{_more(failing)}; p with a reason overrides, R rolls back"
+        but = "the soak is over, but " if phase.soak else ""
+        return f"{but}{failing[0]}{_more(failing)}; p with a reason overrides, R rolls back"
     if waits := persons(plan, attempt):
         return f"waits for {listed(waits)}; Enter opens them"
     if phase.promotion is Promotion.AUTOMATIC:
@@ -144,12 +144,14 @@ def _held(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> str:
         if not may(plan, rollout, judged, what):
             keys.append(key)
     who = "" if hold.kind == "engine" else f" by {hold.by}"
-    return f"{_flying(plan, rollout, judged)}held{who} since {at(hold.since)}: {hold.why}; {', '.join(keys)}"
+    # The reason and the keys come first: what is cut at the end is told by the rules below, too.
+    unknown = _flying(plan, rollout, judged).removesuffix("; ")
+    return f"held{who}: {hold.why}; {', '.join(keys)}; since {at(hold.since)}" + (f"; {unknown}" if unknown else "")
 
 
 def _flying(plan: RolloutPlan, rollout: Rollout, judged: Judged) -> str:
     unknown = blind(plan, rollout, judged)
-    return f"FLYING BLIND: {unknown}; " if unknown else ""
+    return f"cannot judge {unknown}; " if unknown else ""
 
 
 def _more(failing: tuple[str, ...]) -> str:

@@ -110,7 +110,7 @@ def test_blindness_stands_the_soak_and_passes_nothing() -> None:
         begun.step(MINUTE)
     assert begun.state is RolloutState.SOAKING
     assert begun.attempt.soak.observed == timedelta(0)
-    assert machine.why_line(begun.plan, begun.rollout, begun.verdicts, begun.now).startswith("FLYING BLIND: p99: ")
+    assert machine.why_line(begun.plan, begun.rollout, begun.verdicts, begun.now).startswith("cannot judge p99: ")
 
 
 @pytest.mark.parametrize("text", [FAST, ERRORS])

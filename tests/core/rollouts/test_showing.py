@@ -83,7 +83,7 @@ def test_a_soak_without_gates_says_what_it_is_watched_by() -> None:
 def test_flying_blind_says_what_cannot_be_judged_and_why() -> None:
     begun = run(phase(), hours=1)
     shown = said(begun, ERRORS, Verdict.ERROR, detail="prometheus answered 503")
-    assert shown.why == ("FLYING BLIND: error_rate: prometheus answered 503; the soak stands, h holds, R rolls back")
+    assert shown.why == ("cannot judge error_rate: prometheus answered 503; the soak stands, h holds, R rolls back")
     assert shown.blind
     assert shown.soak is not None
     assert shown.soak.blind
@@ -165,14 +165,14 @@ def test_every_state_has_a_line_with_its_keys() -> None:
         "due": "canary is due and begins at once; h holds, A aborts",
         "applying": "5% of production is being applied; when that is confirmed it is watched for 1h; h holds, "
         "R rolls back",
-        "failed": "held since 2026-03-04 13:00Z: the image cannot be pulled; h resumes (applying), "
-        "t tries the phase again, R rolls back, A aborts",
-        "held": "held by ada@bastion since 2026-03-04 13:00Z: lunch; h resumes (soaking), t tries the phase again, "
-        "R rolls back, A aborts",
+        "failed": "held: the image cannot be pulled; h resumes (applying), t tries the phase again, R rolls back, "
+        "A aborts; since 2026-03-04 13:00Z",
+        "held": "held by ada@bastion: lunch; h resumes (soaking), t tries the phase again, R rolls back, A aborts; "
+        "since 2026-03-04 13:00Z",
         "asked": "rollback, asked by ada@bastion, is not answered yet; every gate passes; 1h to go, then p promotes",
         "rolling back": "rolling back: ada@bastion asked for it: users complain; next the traffic is put back and "
         "verified; no key is needed",
-        "stuck": "held since 2026-03-04 13:00Z: neither side is healthy; h tries the rollback again, A aborts",
+        "stuck": "held: neither side is healthy; h tries the rollback again, A aborts; since 2026-03-04 13:00Z",
         "rolled back": "rolled back: ada@bastion asked for it: users complain; v2.3.2 serves everything; t tries again "
         "from canary or before, A aborts",
         "between": "all is due and begins at once; h holds, R rolls back, A aborts",
