@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from console.engine.processes import lives
+from console.engine.watcher_process import running_watcher
 from tests.conftest import wait_until
 from tests.rollouts.pair import Health, Pair
 
@@ -185,6 +186,18 @@ def test_a_watcher_beside_one_that_drives_says_that_it_stands_by(pair: Pair, env
     finally:
         stopped = run("watch", "--stop")
     assert stopped.stdout.startswith(f"stopped the watcher of pair (pid {pid}); release-v2-")
+
+
+def test_a_watcher_that_has_taken_over_is_found_and_stopped_as_any_other(pair: Pair, run: Run) -> None:
+    assert run("rollout", "start", "release", "--confirm", "pair").returncode == 0
+    first = driver_of(pair)
+    taken = run("watch", "--detach", "--take-over")
+    assert "drives release-v2-" in taken.stdout, taken.stderr
+    pid = int(taken.stdout.partition("(pid ")[2].partition(")")[0])
+    wait_until(lambda: not lives(first), within=20, what="the end of the one that was overtaken")
+    wait_until(lambda: running_watcher(state_of(pair)) == pid, what="the lock of the other")
+    assert run("watch").returncode == 3
+    assert run("watch", "--stop").stdout.startswith(f"stopped the watcher of pair (pid {pid}); release-v2-")
 
 
 def test_the_unit_starts_this_program_on_this_system_in_this_folder(run: Run, pair: Pair) -> None:
