@@ -9,7 +9,8 @@ from console.core.evaluation import Verdict
 from console.core.picture import Picture
 from console.core.rollouts.state import RolloutState
 from console.core.rollouts.view import DriverView, PhaseView, RolloutView
-from tests.pictures import before, healthy
+from console.core.states import Tone
+from tests.pictures import NOW, before, healthy
 from tests.rollout_parts import CAN as CAN
 from tests.rollout_parts import CHECKLIST as CHECKLIST
 from tests.rollout_parts import CRITERIA as CRITERIA
@@ -125,6 +126,33 @@ def held() -> Picture:
             ),
         )
     )
+
+
+def held_blind() -> Picture:
+    """Held by a person, for a reason of some length, while Prometheus is away."""
+    view, away = held().rollout, blind().rollout
+    assert view is not None and away is not None
+    why = (
+        "held by ines@bastion: the customer called at nine and wants it to wait until the batch of the night is "
+        "through; h resumes (soaking), t tries the phase again, R rolls back, A aborts; since 2026-03-14 20:42Z; "
+        "cannot judge error rate: prometheus answered 503 at 21:03:58 and 2 more"
+    )
+    return with_rollout(replace(view, blind=True, why=why, gates=away.gates, criteria=away.criteria, measured=None))
+
+
+def practice() -> Picture:
+    """A world that runs faster than the wall, in a phase of another environment than the console's."""
+    here = replace(PHASES[1], environment="sandbox-staging", mark="here")
+    view = replace(
+        VIEW,
+        environment="sandbox-staging",
+        phase=1,
+        phases=(PHASES[0], here, *(replace(each, mark="todo") for each in PHASES[2:])),
+        speed=5000.0,
+        taken_at=NOW + timedelta(days=8),
+        look_due=NOW + timedelta(days=8, minutes=9),
+    )
+    return replace(with_rollout(view), environment="sandbox", tone=Tone.SANDBOX)
 
 
 def rolling_back() -> Picture:

@@ -207,7 +207,7 @@ def progress_rows(
 def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: Glyphs, *, wide: bool) -> Row:
     """`phase 4 of 8 · production canary`, before it whoever is missing, after it what is due.
 
-    Where there is little room and more to say, the phase's name is left to the line of phases below.
+    Where there is little room and more to say, the phase's name, then its number, are left to the line of phases below.
     """
     at = rollout_time(picture, now)
     look = look_words(view, at)
@@ -223,7 +223,7 @@ def progress_title(picture: Picture, view: RolloutView, now: datetime, glyphs: G
         parts.append(row((f" in {there}; panes 2 to 4 show {here} ", Ink.ALARM)))
     name = row((clean(view.here.title or view.here.name), Ink.STRONG))
     bare = not (parts or overdue or view.speed != 1.0)
-    if wide or not elsewhere:
+    if not elsewhere or (wide and view.speed == 1.0):
         parts += [row(f"phase {view.phase + 1} of {len(view.phases)}"), name if wide or bare else EMPTY]
     if overdue:
         parts.append(look)

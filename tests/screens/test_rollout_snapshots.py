@@ -32,7 +32,19 @@ def app(picture: str, **options: Any) -> ConsoleApp:
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 @pytest.mark.parametrize(
     "picture",
-    ["soaking", "blind", "breaching", "waiting", "held", "rolling_back", "rolled_back", "undriven", "none_yet"],
+    [
+        "soaking",
+        "blind",
+        "breaching",
+        "waiting",
+        "held",
+        "held_blind",
+        "rolling_back",
+        "rolled_back",
+        "undriven",
+        "practice",
+        "none_yet",
+    ],
 )
 def test_a_rollout_looks_as_agreed(snap_compare: Compare, picture: str, size: tuple[int, int]) -> None:
     assert snap_compare(app(picture), terminal_size=size)
