@@ -215,7 +215,7 @@ class ConsoleApp(App[str]):
     def do(self, action: str) -> None:
         """Do the action of that id, or say why it cannot be done now. The screen that is seen is asked first."""
         entry = action_of(action)
-        if self._opening_place.closed:
+        if self._opening_place.closed and action != "quit":
             return
         if not self.ready and action != "quit":
             self.say("the system is still being read")
