@@ -64,14 +64,17 @@ def test_a_watcher_ends_when_its_practice_world_has_not_answered_for_a_while(pai
             patience=timedelta(seconds=1),
         )
         stopped = threading.Event()
-        running = threading.Thread(target=lambda: codes.append(watcher.run(stopped)))
+        running = threading.Thread(target=lambda: codes.append(watcher.run(stopped)), daemon=True)
         running.start()
         for _ in range(3):
             assert Control.asked.wait(10)
             Control.asked.clear()
         assert running.is_alive(), "a world that answers is watched"
-    wait_until(lambda: not running.is_alive(), what="the watcher's end")
-    running.join()
+    try:
+        wait_until(lambda: not running.is_alive(), what="the watcher's end")
+    finally:
+        stopped.set()
+        running.join(10)
     assert codes == [0]
     assert said[-1].startswith(f"{url} has not answered for a while")
 
