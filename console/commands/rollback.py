@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from console.commands.choosing import must_choose
+from console.commands.choosing import Choice, must_choose
 from console.commands.desk_of import EXITS, cluster_answered, desk_of, follow, observed
 from console.commands.plain import as_json
 from console.commands.rollout_words import by_command
@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         observed(engine, choice, cluster_answered)
         try:
             plan = engine.plan_rollback(arguments.to, arguments.workload)
+            if plan.environment not in ("", choice.environment.name):
+                raise Refused(_elsewhere(plan, choice))
             if not arguments.json:
                 print("\n".join(as_text(plan, choice.environment.name)))
             if arguments.confirm is None:
@@ -58,12 +60,25 @@ def run(arguments: argparse.Namespace) -> int:
     return EXITS[ended.outcome]
 
 
+def _elsewhere(plan: RollbackPlan, choice: Choice) -> str:
+    """A rollout is under way in another environment than the one that was named; which of them is meant?"""
+    here = choice.environment
+    alone = here.kubernetes.workloads[0].deployment if here.kubernetes else "NAME"
+    return (
+        f"{plan.rollout} is under way in {plan.environment}: --env {plan.environment} rolls it back; "
+        f"--env {here.name} --workload {alone} rolls {here.name} back and leaves it alone"
+    )
+
+
 def as_text(plan: RollbackPlan, environment: str) -> list[str]:
     """The plan as the dialog shows it."""
+    revision = "" if plan.rollout else f"revision {plan.now_revision}, "
+    target = "" if plan.rollout else f"revision {plan.to_revision or '(template from the journal)'}, "
     return [
         f"Roll back {plan.workload} in {environment.upper()} (namespace {plan.namespace})",
-        f"  now    {plan.now_version}  revision {plan.now_revision}, {plan.now_pods}",
-        f"  to     {plan.to_version}  revision {plan.to_revision or '(template from the journal)'}, {plan.why}",
+        *([f"  all of {plan.rollout}"] if plan.rollout else []),
+        f"  now    {plan.now_version}  {revision}{plan.now_pods}",
+        f"  to     {plan.to_version}  {target}{plan.why}",
         *(f"  does   {line}" for line in plan.does),
         *(f"  leaves {line}" for line in plan.leaves),
         *(f"  diff   {line}" for line in plan.diff),

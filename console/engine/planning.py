@@ -69,7 +69,8 @@ def plan_of(system: System, body: Mapping[str, Any]) -> RolloutPlan:
 def sentence(plan: RolloutPlan, index: int) -> str:
     """A phase in a line."""
     phase = plan.phases[index]
-    parts = [f"{index + 1}. {phase.shown} in {phase.environment}"]
+    named = f"{phase.name}: {phase.shown}" if phase.title and phase.title != phase.name else phase.name
+    parts = [f"{index + 1}. {named} in {phase.environment}"]
     if phase.share is not None:
         parts.append(f"{phase.share.text} by {phase.strategy.kind}")
     if phase.soak:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -136,3 +138,25 @@ def test_a_console_on_another_environment_rolls_back_where_the_rollout_is(two: P
         assert two.rollout().state is RolloutState.ROLLED_BACK
     finally:
         console.stop("the test ended")
+
+
+def test_a_rollback_by_command_in_another_environment_says_which_is_meant(two: Pair, watch: Watch) -> None:
+    two.begin()
+    watch()
+    reached(two, RolloutState.WAITING)
+    # The command finds the state where the system names it.
+    path = two.folder / "system.yaml"
+    path.write_text(f"{path.read_text()}\nstate: {two.state}\n")
+
+    def rollback(*arguments: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "console.cli", "rollback", "--system", str(two.folder), *arguments]
+        environ = {**os.environ, "XDG_CONFIG_HOME": str(two.folder / "config")}
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environ)
+
+    refused = rollback("--env", "production", "--confirm", "pair")
+    assert refused.returncode == 2
+    assert "is under way in live: --env live rolls it back; --env production --workload app" in refused.stderr
+    done = rollback("--env", "live", "--confirm", "pair")
+    assert done.returncode == 0, done.stderr
+    assert f"all of {two.rollout().id}" in done.stdout
+    assert two.live() == {"app": ("app:v1", 4, "")}
