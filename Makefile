@@ -9,8 +9,11 @@ SYSTEM ?= hak-gal
 run: $(READY)
 	@$(VENV)/bin/hakgal-console sandbox $(SYSTEM)
 
+# More workers than processors, for many tests wait; in the order of tests/conftest.py. What is compiled is kept, or
+# every worker and every process that a test starts would compile it anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: lint test
 

@@ -18,28 +18,36 @@ import pytest
 T = TypeVar("T")
 
 TESTS = Path(__file__).parent
-# Files with tests that take long, mostly by waiting: begun first, no worker is left with them at the end.
-LONGEST = (
+# Files whose tests do little but wait: one worker has them all, so that the others keep the processors busy meanwhile.
+PATIENT = (
+    "rollouts/test_servers_away.py",
+    "rollouts/test_watcher.py",
+    "rollouts/test_api_away.py",
+    "rollouts/test_commands.py",
+    "sources/promql/test_scraped_side_by_side.py",
+    "kubernetes/test_flow.py",
+)
+# Files with tests that take long: begun first, so that no worker is left with one at the end.
+LONG = (
     "rollouts/test_systems.py",
     "rollouts/test_crash.py",
     "terminal/test_session.py",
-    "rollouts/test_servers_away.py",
     "rollouts/test_unwatched.py",
-    "rollouts/test_api_away.py",
-    "rollouts/test_commands.py",
-    "sandbox/test_faults.py",
     "sandbox/test_worlds.py",
-    "rollouts/test_watcher.py",
-    "sources/promql/test_scraped_side_by_side.py",
-    "kubernetes/test_flow.py",
+    "sandbox/test_faults.py",
     "core/test_oracle.py",
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files by how long they take; the order within a file stays."""
-    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
+    patient = {TESTS / name for name in PATIENT}
+    ranks = {TESTS / name: rank for rank, name in enumerate((*PATIENT, *LONG))}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    for item in items:
+        if item.path in patient:
+            item.add_marker(pytest.mark.xdist_group("patient"))
 
 
 def free_port() -> int:

@@ -14,7 +14,8 @@ from console.core.rollouts.state import RolloutState
 from tests.rollouts.lives import NEVER, start
 from tests.rollouts.pair import Pair, Server, listening, make_pair
 
-AT_ONCE = 4
+# A life mostly waits: for pods, and for the time that a soak takes.
+AT_ONCE = 10
 WITHIN = 60.0
 
 
