@@ -14,7 +14,7 @@ MARKS = {"done": "x", "here": ">", "todo": " ", "failed": "!"}
 
 def as_text(view: RolloutView) -> list[str]:
     """The same as the screen says, from the top: where, why, what is next, then the evidence."""
-    driver = view.driver.who if view.driver.alive else "NOBODY DRIVES"
+    driver = view.driver.who if view.driver.alive else "nobody, it has ended" if view.state.over else "NOBODY DRIVES"
     blind = "  FLYING BLIND" if view.blind else ""
     lines = [
         f"{view.title or view.plan} of {view.version}  {view.id}",
