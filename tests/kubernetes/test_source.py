@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,8 +12,8 @@ import pytest
 from console.core.readings import ClusterState, Reading, Workload
 from console.core.system import WorkloadTarget
 from console.sources.kubernetes import KubernetesSource
-from console.systems.kubernetes_connection import EVENTS, MERGE_PATCH, KubernetesError, open_kubernetes
-from tests.conftest import free_port, wait_until
+from console.systems.kubernetes_connection import EVENTS, MERGE_PATCH, open_kubernetes
+from tests.conftest import wait_until
 from tests.kubernetes.cluster import BAD, NAME, NEW, OLD, PATIENCE, World, utc_now
 from tests.kubernetes.proxy import Proxy, Request, status_body
 
@@ -367,36 +366,3 @@ def test_a_burst_of_changes_is_told_at_most_ten_times_a_second(world: World, fol
     follower.wait(at_least(world.live()["metadata"]["resourceVersion"]), "the last change")
     elapsed = time.monotonic() - began
     assert follower.calls - before <= elapsed * 10 + 2
-
-
-def test_a_connection_that_cannot_be_opened_is_a_failed_reading_and_tried_again(world: World, proxy: Proxy) -> None:
-    world.deploy(replicas=0)
-    target = proxy.target(WorkloadTarget(NAME, None))
-    opened = threading.Event()
-
-    def open_api() -> Any:
-        if not opened.is_set():
-            raise KubernetesError(0, "Configuration", "kubernetes (config): the file does not exist")
-        return open_kubernetes(target)
-
-    source = KubernetesSource(open_api, target, clock=utc_now)
-    source.start(lambda: None)
-    wait_until(lambda: source.reading.error, what="the error")
-    assert source.reading.error == "kubernetes (config): the file does not exist"
-    opened.set()
-    source.refresh()
-    wait_until(lambda: source.reading.value, what="the value")
-    source.stop()
-
-
-def test_a_server_that_is_not_there_is_named_with_its_address(tmp_path: Any, proxy: Proxy) -> None:
-    target = proxy.target(WorkloadTarget(NAME, None))
-    assert target.kubeconfig is not None
-    port = free_port()
-    target.kubeconfig.write_text(target.kubeconfig.read_text().replace(proxy.url, f"http://127.0.0.1:{port}"))
-    source = KubernetesSource(lambda: open_kubernetes(target), target, clock=utc_now)
-    source.start(lambda: None)
-    wait_until(lambda: source.reading.error, what="the error")
-    assert f"kubernetes 127.0.0.1:{port}: " in str(source.reading.error)
-    assert "connection refused" in str(source.reading.error)
-    source.stop()
