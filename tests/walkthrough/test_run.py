@@ -151,7 +151,8 @@ def test_what_cannot_begin_is_refused(bash: Bash) -> None:
 
 def test_a_cancel_interrupts_first(bash: Bash) -> None:
     bash.when["ready"] = bash.cancel.set
-    result = bash.run("trap 'echo cleaned up; exit 9' INT; echo ready; while :; do sleep 0.05; done")
+    # No child: bash forgets an interrupt that comes just when its child ends by itself.
+    result = bash.run("trap 'echo cleaned up; exit 9' INT; echo ready; while :; do :; done")
     assert bash.said == ["ready", "cleaned up"]
     assert (result.cancelled, result.exit_code, result.signal) == (True, 9, "SIGINT")
 
