@@ -259,6 +259,8 @@ class PodWorker:
         state.state = {"running": {"startedAt": timestamp(self._api.clock())}}
         state.ready = False
         self._write()
+        if state.image != container["image"]:  # another image was asked for while this one came up
+            self._spawn(run.stop(self._grace()))
 
     def _ended(self, state: ContainerState, code: int, message: str = "") -> None:
         if "terminated" in state.state:
