@@ -178,7 +178,7 @@ def test_a_fault_rolls_a_plan_back_by_itself(run: Run, courses: Courses) -> None
     ended = courses.ended(run, WITHIN)
     rollout = ended.rollout
     assert rollout.state is RolloutState.ROLLED_BACK, rollout.held or rollout.why
-    # At this speed a phase may be over before the fault shows: then the next tier's own threshold is the one that trips.
+    # A phase may be over at this speed before the fault shows: then the next tier's threshold is the one that trips.
     armed = {rule.text for rule in ended.plan.phases[rollout.phase].criteria}
     assert rollout.criterion in {each for each in armed if each.split()[0] == TRIPS[run.world].split()[0]}
     (began,) = [fact for fact in ended.facts if fact.kind is Kind.ROLLING_BACK]
