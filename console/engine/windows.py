@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -29,6 +30,9 @@ class Store(Protocol):
     def window(self, metric: str, start: datetime, end: datetime) -> tuple[Sample, ...]:
         """Samples from `start` to `end`, both included, oldest first."""
 
+    def newest_before(self, metric: str, at: datetime) -> Sample | None:
+        """The newest sample before `at` that is a number."""
+
     def forget(self, before: datetime) -> object:
         """Drop what is older."""
 
@@ -36,8 +40,9 @@ class Store(Protocol):
 class Windows:
     """Samples per metric, oldest first, on each metric's grid.
 
-    spans: how far back each metric is wanted. A store that cannot be written is said once, in `trouble`, and the window
-    in memory goes on.
+    spans: how far back each metric is wanted. The newest number before that is kept too: where a gap reaches out of the
+    window, it tells that the metric was there before. A store that cannot be written is said once, in `trouble`, and
+    the window in memory goes on.
     """
 
     def __init__(self, spans: Mapping[str, timedelta], store: Store | None, now: datetime) -> None:
@@ -47,8 +52,7 @@ class Windows:
         self._forgotten_at = now
         self.trouble: str | None = None
         for name, span in self._spans.items():
-            kept = () if store is None else store.window(name, now - span, now)
-            self._samples[name] = list(kept)
+            self._samples[name] = [] if store is None else _taken_up(store, name, now - span, now)
 
     @property
     def newest(self) -> dict[str, datetime]:
@@ -67,7 +71,8 @@ class Windows:
         stale = 0
         while stale < len(held) and held[stale].at < begin:
             stale += 1
-        del held[:stale]
+        before = next((place for place in range(stale - 1, -1, -1) if not math.isnan(held[place].value)), stale)
+        del held[:before]
         if self._store is None:
             return
         try:
@@ -88,6 +93,11 @@ class Windows:
     def samples(self, name: str) -> tuple[Sample, ...]:
         """The samples of a metric."""
         return tuple(self._samples.get(name, ()))
+
+
+def _taken_up(store: Store, name: str, start: datetime, end: datetime) -> list[Sample]:
+    before = store.newest_before(name, start)
+    return [*([before] if before is not None else []), *store.window(name, start, end)]
 
 
 def lengthened(held: tuple[Sample, ...], newer: tuple[Sample, ...]) -> tuple[Sample, ...]:

@@ -79,6 +79,16 @@ class SampleStore:
             ).fetchall()
         return tuple(Sample(EPOCH + at * MICROSECOND, math.nan if value is None else value) for at, value in rows)
 
+    def newest_before(self, metric: str, at: datetime) -> Sample | None:
+        """The newest sample before `at` that is a number; None where there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT at, value FROM samples WHERE metric = (SELECT id FROM metrics WHERE name = ?)"
+                " AND at < ? AND value IS NOT NULL ORDER BY at DESC LIMIT 1",
+                (metric, _key(at)),
+            ).fetchone()
+        return None if row is None else Sample(EPOCH + row[0] * MICROSECOND, row[1])
+
     def forget(self, before: datetime) -> int:
         """Drop what is older; returns how many samples."""
         with self._database.writing() as connection:

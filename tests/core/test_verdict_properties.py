@@ -161,18 +161,12 @@ def test_what_a_restart_loses_beyond_the_window_changes_no_verdict(
 ) -> None:
     asked = comparison(operator, minutes, gap)
     whole = series([*older, *values])
-    kept = replace(whole, samples=tuple(one for one in whole.samples if one.at >= NOON - asked.window - MINUTE))
-    one, other = evaluate(asked, whole, NOON), evaluate(asked, kept, NOON)
-    numbers_kept = [one.at for one in kept.samples if not math.isnan(one.value)]
-    # With `trip` a gap counts from when the metric was first seen: where the window begins in a gap, that is forgotten,
-    # and the truth counts from the first number that is kept. It may then last too short a while, never too long.
-    begins_in_a_gap = gap == "trip" and numbers_kept and numbers_kept[0] > NOON - asked.window - MINUTE
-    if begins_in_a_gap and whole.samples[0].at < kept.samples[0].at:
-        assert other.verdict is one.verdict or (one.verdict, other.verdict) == (Verdict.PASS, Verdict.PENDING)
-    elif gap != "trip" or numbers_kept:
-        assert (one.verdict, one.known) == (other.verdict, other.known)
-    else:
-        assert other.verdict is not Verdict.PASS
+    begin = NOON - asked.window - MINUTE
+    window = [one for one in whole.samples if one.at >= begin]
+    # What the console keeps besides the window: the newest number before it.
+    before = [one for one in whole.samples if one.at < begin and not math.isnan(one.value)][-1:]
+    one, other = (evaluate(asked, each, NOON) for each in (whole, replace(whole, samples=(*before, *window))))
+    assert (one.verdict, one.known) == (other.verdict, other.known)
 
 
 @given(points, tests, st.integers(0, 30))
