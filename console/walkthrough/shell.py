@@ -1,0 +1,29 @@
+"""Bash text as a syntax tree."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Language, Parser, Tree
+
+
+@cache
+def bash() -> Language:
+    """The grammar; loaded when it is first needed, for it takes longer than the first paint may."""
+    import tree_sitter
+    import tree_sitter_bash
+
+    return tree_sitter.Language(tree_sitter_bash.language())
+
+
+def parse(text: str) -> Tree:
+    """The tree of a text. Offsets in it are bytes of the UTF-8 form; `root_node.has_error` says that it is not whole.
+
+    Every call has a parser of its own, so that threads need not wait for each other.
+    """
+    import tree_sitter
+
+    parser: Parser = tree_sitter.Parser(bash())
+    return parser.parse(text.encode("utf-8", "surrogateescape"))
