@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
+from console.core.runbooks.document import StepKind
+
 
 class Mark(Enum):
     """How a step stands; the value is the word on the screen."""
@@ -43,7 +45,8 @@ class Attempt:
     intent: the number of the journal's event. folder: its own folder in the state, with transcript and result.
     command: as run, without secrets. exit_code: None while it runs, and where a signal ended it or nobody knows.
     how: one sentence of its end; empty while it runs. expected: the difference to the expected output, in lines as of a
-    unified diff; None where nothing was compared, empty where it is the same.
+    unified diff; None where nothing was compared, empty where it is the same. lost: names of variables that it has set
+    and that no file may hold, so that only the process that ran it can hand them on. level: the danger's word.
     """
 
     intent: int
@@ -57,11 +60,15 @@ class Attempt:
     exit_code: int | None = None
     how: str = ""
     expected: tuple[str, ...] | None = None
+    lost: tuple[str, ...] = ()
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """A step in a run. reason: why it was skipped. settled_by: who ticked, skipped or verified it."""
+    """A step in a run. reason: why it was skipped. settled_by: who ticked, skipped or verified it. kind, owner, choice,
+    group: the step's own, see `document.Step`.
+    """
 
     number: int
     line: int
@@ -72,6 +79,10 @@ class StepRun:
     settled_at: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
     notes: tuple[Note, ...] = ()
+    kind: StepKind = StepKind.COMMAND
+    owner: int | None = None
+    choice: str = ""
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
