@@ -111,7 +111,8 @@ class Environment:
 
     target: the version a release is going to there (shown as `now → target`), or None. Every part may be missing.
     faults: a control address that lists and toggles faults; only practice worlds have one. secrets_file: the dotenv
-    file of mode 0600 that its secrets are read from before the environment.
+    file of mode 0600 that its secrets are read from before the environment. tools: folders put in front of PATH for
+    steps of runbooks and commands of plans, the first one first.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Environment:
     health: tuple[HealthTarget, ...]
     faults: str | None = None
     secrets_file: Path | None = None
+    tools: tuple[Path, ...] = ()
 
 
 class MetricSource(Enum):

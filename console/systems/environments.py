@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 KEYS = (
     "tone", "target", "kubernetes", "redis", "prometheus", "scrape", "alertmanager", "logs", "health", "secrets_file",
-    "faults",
+    "faults", "tools",
 )  # fmt: skip
 TONES = {tone.value: tone for tone in Tone}
 
@@ -58,7 +59,19 @@ def _environment(name: str, table: Table, system: str) -> Environment:
         health=_health(table),
         faults=_root(table.address("faults", "http://127.0.0.1:8099")),
         secrets_file=secrets_file,
+        tools=tuple(_tools(table)),
     )
+
+
+def _tools(table: Table) -> Iterator[Path]:
+    """The folders that stand in front of PATH; each must be there."""
+    for text, line in table.texts("tools"):
+        folder = table.path("tools", table.expand("tools", text)).absolute()
+        if not folder.is_dir():
+            table.sheet.fault(line, f"there is no folder {folder}", "write the folder of the programs, or take it out")
+        elif ":" in str(folder):
+            table.sheet.fault(line, f"the folder {folder} has a `:` in its name", "PATH cannot hold it; rename it")
+        yield folder
 
 
 def _secrets_file(table: Table, system: str, environment: str) -> Path | None:

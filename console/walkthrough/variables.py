@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -28,10 +29,13 @@ def block_environment(
     """The whole environment of a block: this process's, with the console's variables in place of any of the same name.
 
     access: the resolved Redis, None where its secrets are missing; its variables are then not set. A variable that this
-    environment does not give is taken out, so that no block reaches for another one's by mistake.
+    environment does not give is taken out, so that no block reaches for another one's by mistake. The environment's
+    tools stand in front of PATH.
     """
     found = {name: value for name, value in environ.items() if name not in VARIABLES and name not in SOURCED}
     found |= {"SYSTEM": system.name, "ENVIRONMENT": environment.name}
+    if environment.tools:
+        found["PATH"] = os.pathsep.join((*map(str, environment.tools), found.get("PATH") or os.defpath))
     if environment.target:
         found["TARGET_VERSION"] = environment.target
     if environment.kubernetes is not None:

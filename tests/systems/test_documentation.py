@@ -36,6 +36,7 @@ def documented(blocks: list[str], folder: Path) -> System:
     text = "name: example\n" + "".join(parts).replace("block_rate > 30% for 5m", "p99_latency > 200ms for 5m")
     (folder / "system.yaml").write_text(text)
     (folder / "high-block-rate.md").write_text("# High block rate\n")
+    (folder / "bin").mkdir(exist_ok=True)
     return load_system(folder, environ={})
 
 
