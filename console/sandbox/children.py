@@ -121,7 +121,7 @@ class Children:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._die_with_us = _dying_with(os.getpid())
+        self._die_with_us = dying_with(os.getpid())
 
     @property
     def pids(self) -> dict[str, int]:
@@ -177,7 +177,7 @@ class Children:
                 self._watchdog.stdin.flush()
 
 
-def _dying_with(parent: int) -> Callable[[], None] | None:
+def dying_with(parent: int) -> Callable[[], None] | None:
     """What a new child runs first, so that the kernel kills it with `parent`; None where there is no such kernel."""
     if sys.platform != "linux":
         return None

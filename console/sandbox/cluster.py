@@ -18,6 +18,7 @@ from console.sandbox.kube.kinds import (
     ENDPOINTS,
     HTTP_ROUTES,
     NAMESPACES,
+    PODS,
     ROLLOUTS,
     SECRETS,
     SERVICES,
@@ -56,6 +57,7 @@ class Cluster:
         self._written = written
         self._server = KubeServer(runtime=pods, timing=_TIMING)
         self._endpoints: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._kept: dict[tuple[str, str], Json] = {}
         self._is_down = False
 
     async def start(self) -> None:
@@ -99,6 +101,18 @@ class Cluster:
         await self._until(namespace, rollouts, _argo_settled, "ready pods", ROLLOUTS)
         for autoscaler in place.autoscalers:
             api.create(AUTOSCALERS, namespace, manifests.autoscaler(autoscaler))
+        if (database := self._world.extras.database) is not None:
+            members = [f"{database.name}-{number}" for number in range(database.pods)]
+            for member in members:
+                api.create(PODS, namespace, manifests.bystander(member, database.image, database.name))
+                self._kept[namespace, member] = manifests.bystander(member, database.image, database.name)
+            await self._until(namespace, members, _runs, "running", PODS)
+
+    def leads(self, app: str, leader: str) -> None:
+        """Label the pods of a database by who leads, as Patroni does."""
+        for (namespace, name), made in self._kept.items():
+            if made["metadata"]["labels"]["app"] == app and self._server.api.find(PODS, namespace, name):
+                self._server.api.change(PODS, namespace, name, _labelled("primary" if name == leader else "replica"))
 
     def endpoints(self, namespace: str, service: str) -> tuple[str, ...]:
         """The names of the ready pods that a Service selects."""
@@ -193,6 +207,10 @@ class Cluster:
                 for subset in change.object.get("subsets") or ()
                 for address in subset.get("addresses") or ()
             )
+        if change.type is ChangeType.DELETED and change.store == PODS.stored_as and change.key in self._kept:
+            # Pods of a StatefulSet come back under their name.
+            made = self._kept[change.key]
+            asyncio.get_running_loop().call_soon(self._server.api.create, PODS, change.key[0], made)
         verb = self._server.requests.get(_current_task())
         if verb is None or verb == "get":
             return
@@ -208,6 +226,18 @@ def _current_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
+
+
+def _runs(found: Json) -> bool:
+    return bool((found.get("status") or {}).get("phase") == "Running")
+
+
+def _labelled(role: str) -> Callable[[Json], Json]:
+    def edit(found: Json) -> Json:
+        found["metadata"].setdefault("labels", {})["role"] = role
+        return found
+
+    return edit
 
 
 def _revision(found: Json) -> int:

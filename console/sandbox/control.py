@@ -36,6 +36,9 @@ class Controlled(Protocol):
     def rotate_log(self, how: str, place: str | None) -> str:
         """Rotate the shared log by `rename` or `copytruncate`; gives the old file's path. Raises ValueError."""
 
+    async def tool(self, name: str, told: dict[str, Any]) -> dict[str, Any]:
+        """What a stand-in answers to one call. Raises ValueError where there is none of that name."""
+
     async def deploy(self, version: str) -> dict[str, Any]:
         """Release a version. Raises ValueError where it is not one."""
 
@@ -63,6 +66,7 @@ class Control:
                 web.put("/share", self._share),
                 web.post("/rotate-log", self._rotate),
                 web.post("/deploy", self._deploy),
+                web.post("/tools/{name}", self._tool),
             ]
         )
         self.address = ""
@@ -134,6 +138,9 @@ class Control:
 
     async def _deploy(self, request: web.Request) -> web.Response:
         return web.json_response(await self._world.deploy(str((await _body(request)).get("version", ""))))
+
+    async def _tool(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._world.tool(request.match_info["name"], await _body(request)))
 
 
 def _told(state: FaultState) -> dict[str, Any]:

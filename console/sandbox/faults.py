@@ -30,6 +30,7 @@ class Fault(StrEnum):
     SESSION_BLEEDING = "session-bleeding"
     REDIS_STALL = "redis-stall"
     REDIS_MEMORY = "redis-memory"
+    POD_DEATH = "pod-death"
     LOG_STORM = "log-storm"
     METRICS_GONE = "metrics-gone"
     PROMETHEUS_STALL = "prometheus-stall"
@@ -45,7 +46,8 @@ ABOUT = {
     Fault.RATE_LIMIT_STORM: "one tenant's clients send far more than their limit",
     Fault.SESSION_BLEEDING: "clients use sessions of other tenants",
     Fault.REDIS_STALL: "Redis keeps its connections and answers nothing",
-    Fault.REDIS_MEMORY: "Redis fills by about 2 MB a second, up to nine tenths of its limit",
+    Fault.REDIS_MEMORY: "Redis fills by about 2 MB a second, up to nine tenths of its limit; ends with its writer",
+    Fault.POD_DEATH: "every few seconds a container with less than 512Mi is killed, as one without memory is",
     Fault.LOG_STORM: "pods print 1,500 lines a second",
     Fault.METRICS_GONE: "the pods' /metrics answers 503",
     Fault.PROMETHEUS_STALL: "Prometheus keeps its connections and answers nothing",

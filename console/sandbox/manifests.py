@@ -140,5 +140,16 @@ class Manifests:
             },
         }
 
+    def bystander(self, name: str, image: str, app: str) -> Json:
+        """A pod that is not the system's own."""
+        labels = {"app": app, "cluster-name": app}
+        container = {"name": app, "image": image, "envFrom": [{"secretRef": {"name": f"{self._world.image}-redis"}}]}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": self._namespace, "labels": labels},
+            "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
+        }
+
     def _metadata(self, name: str) -> Json:
         return {"name": name, "namespace": self._namespace, "labels": {"app": self._world.image}}

@@ -22,12 +22,21 @@ from console.sandbox.sender import Sender
 from console.sandbox.served import Served
 from console.sandbox.store import HOST, USERNAME, Store, wait_for_store
 from console.sandbox.system_file import Address
+from console.sandbox.tools.bench import Bench
 from console.sandbox.traffic import FirewallTraffic, PlainTraffic, Traffic
 from console.sandbox.versions import Versions
 from console.sandbox.ways import Ways
 from console.sandbox.world_file import PlaceSpec, WorldFile
 
 _BALLAST = 256 * 1024
+
+
+def _others(world: WorldFile, bench: Bench) -> dict[str, tuple[Path, str]]:
+    """The images that are not the app's, with what is on their PATH and what they log."""
+    database = world.extras.database
+    if database is None:
+        return {}
+    return {database.image: (bench.inside_database, "database system is ready to accept connections")}
 
 
 class Place:
@@ -46,6 +55,7 @@ class Place:
         knobs: Knobs,
         bypass: dict[str, Any],
         chance: random.Random,
+        bench: Bench,
     ) -> None:
         self.spec = spec
         self.store = store
@@ -79,6 +89,9 @@ class Place:
             answers=world.answers,
             caches=world.redis_keys,
             share=Share(),
+            home=folder / "pods" / spec.namespace,
+            programs=bench.inside_app,
+            others=_others(world, bench),
         )
 
     @property

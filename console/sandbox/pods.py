@@ -11,18 +11,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from console.sandbox import metrics
 from console.sandbox.bypass_watch import BypassWatch
+from console.sandbox.bystanders import Bystander
 from console.sandbox.faults import Fault, Faults
 from console.sandbox.firewall import Firewall
+from console.sandbox.inside import furnished
 from console.sandbox.knobs import Knobs
-from console.sandbox.kube.runtime import ContainerLog, ImageError, Probe, StartError
+from console.sandbox.kube.runtime import ContainerLog, ImageError, Inside, Probe, RunningContainer, StartError
 from console.sandbox.logs import PodLog, SharedLog
 from console.sandbox.manifests import HTTP_PORT, METRICS_PORT
+from console.sandbox.quantities import quantity
 from console.sandbox.rows import Row
 from console.sandbox.sample import Sample, Share
 from console.sandbox.versions import Versions, version_of
@@ -64,7 +68,8 @@ class Surroundings:
     """What all containers of one environment share.
 
     app, image: as the sandbox.yaml has them. bypass_key, bypass_variable: as the system's file names them.
-    rows, answers, caches, share: of the sample app.
+    rows, answers, caches, share: of the sample app. home: the folder of its pods. programs: what is on their PATH.
+    others: images that are not the app, each with what is on its pods' PATH and what they log.
     """
 
     faults: Faults
@@ -81,6 +86,9 @@ class Surroundings:
     answers: Mapping[str, float] = field(default_factory=dict)
     caches: Mapping[str, int] = field(default_factory=dict)
     share: Share = field(default_factory=Share)
+    home: Path = Path("pods")
+    programs: Path | None = None
+    others: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
 
 
 class Addresses:
@@ -120,11 +128,13 @@ class Container:
 
     def __init__(
         self, pod: str, workload: str, version: str, app: App, around: Surroundings, client: Any,
-        load: tuple[float, float],
+        load: tuple[float, float], env: Mapping[str, str], memory: float,
     ) -> None:  # fmt: skip
         self.pod = pod
         self.workload = workload
         self._load = load
+        self._env = env
+        self.memory = memory
         self.version = version
         self.app = app
         self.ip = ""
@@ -194,6 +204,17 @@ class Container:
         self.app.log.tell("INFO", "stopping", reason="SIGTERM")
         await asyncio.sleep(min(_DRAIN, grace))
         await self._close(0)
+
+    async def die(self) -> None:
+        """Be killed, as one that has no memory left."""
+        if not self._ended.done():
+            self.app.log.tell("FATAL", "out of memory", exit=137)
+            await self._close(137)
+
+    def inside(self) -> Inside:
+        """Where commands run in it. Raises OSError."""
+        around = self._around
+        return furnished(around.home, self.pod, self._env, around.programs, f"{self.ip}:{self.port}")
 
     async def _live(self) -> None:
         try:
@@ -267,13 +288,16 @@ class Pods:
 
     async def start(
         self, pod: dict[str, Any], container: dict[str, Any], env: Mapping[str, str], log: ContainerLog, attempt: int
-    ) -> Container:
+    ) -> RunningContainer:
         """Start one container, as the kubelet's runtime protocol says. Raises ImageError or StartError."""
         key = str(pod["metadata"].get("namespace", "")), str(pod["metadata"]["name"])
         around = self._places.get(key[0])
         if around is None:
             raise StartError(f"the practice world has no app for the namespace {key[0]}")
         image = str(container["image"])
+        if image in around.others:
+            programs, says = around.others[image]
+            return Bystander(key[1], env, around.home, programs, log, says)
         version = version_of(image, around.image)
         if version is None:
             raise ImageError(
@@ -287,7 +311,7 @@ class Pods:
         app = _app(around, version, workload, env, client, pod_log, pod)
         told = {"audit_level": env.get("AUDIT_LEVEL", "INFO")} if around.app == "firewall" else {}
         pod_log.tell("INFO", "starting", version=version, **told, attempt=attempt)
-        started = Container(key[1], workload, version, app, around, client, self._load)
+        started = Container(key[1], workload, version, app, around, client, self._load, env, _memory(container))
         await started.open(self._addresses)
         self._running[key] = started
         started._ended.add_done_callback(lambda _: self._forget(key, started))
@@ -348,6 +372,14 @@ def _app(
         log=log,
         chance=around.chance,
     )
+
+
+def _memory(container: dict[str, Any]) -> float:
+    """Its limit in bytes; none is more than any."""
+    told = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    if told is None:
+        return float("inf")
+    return quantity(f"{told}B" if str(told)[-1].isalpha() else told)
 
 
 def _workload(pod: dict[str, Any]) -> str:

@@ -57,7 +57,8 @@ class Address:
 class Places:
     """The addresses of a running sandbox.
 
-    alertmanager_url: None where none runs. speed: how much faster rollouts run, or None for the clock's own pace.
+    alertmanager_url: None where none runs. tools: the folder of stand-ins for PATH. speed: how much faster rollouts
+    run, or None for the clock's own pace.
     """
 
     kubeconfig: Path
@@ -65,6 +66,7 @@ class Places:
     control_url: str
     alertmanager_url: str | None
     environments: tuple[Address, ...]
+    tools: Path
     speed: int | None
 
     @property
@@ -224,6 +226,7 @@ def _environment(source: dict[str, Any], place: Address, world: WorldFile, place
         "logs": [*logs, {"pods": True}] if "kubernetes" in source else logs,
         "health": {name: _check(check, place, every) for name, check in (source.get("health") or {}).items()},
         "faults": places.control_url,
+        "tools": [str(places.tools)],
     }
     if place.prometheus_url:
         described["prometheus"] = {"url": place.prometheus_url}

@@ -29,6 +29,7 @@ from console.sandbox.place import Place
 from console.sandbox.pods import Pods
 from console.sandbox.store import HOST, USERNAME, Store
 from console.sandbox.system_file import Places, write_plans, write_system
+from console.sandbox.tools.bench import Bench
 from console.sandbox.versions import version_of
 from console.sandbox.world_file import WorldFile
 
@@ -77,6 +78,7 @@ class World:
         self._chance = random.Random()
         self._hand = Hand()
         knobs = Knobs(self.faults, described.faults, self._hand)
+        self._bench = Bench(described.extras, folder, self.faults, self._hand)
         self._places = {
             spec.name: Place(
                 spec,
@@ -89,6 +91,7 @@ class World:
                 knobs=knobs,
                 bypass=system.get("bypass") or {},
                 chance=self._chance,
+                bench=self._bench,
             )
             for spec in described.places
         }
@@ -112,6 +115,8 @@ class World:
             await self._control.start(control)
             await self._cluster.start()
             await asyncio.gather(*(self._begin(place) for place in self._places.values()))
+            await self._bench.begin(f"http://{self._control.address}", self._fills())
+            self._keep_database()
             self._pods.take_time()
             await self._wait_for_servers()
             self._arm()
@@ -190,6 +195,10 @@ class World:
             raise ValueError(f'A log is rotated by "rename" or by "copytruncate", not by {how!r}.')
         return str(ways[how]())
 
+    async def tool(self, name: str, told: dict[str, Any]) -> dict[str, Any]:
+        """What a stand-in answers to one call. Raises ValueError where there is none of that name."""
+        return await self._bench.call(name, told)
+
     async def deploy(self, version: str) -> dict[str, Any]:
         """Release a version. Raises ValueError where it is not one."""
         image = self._described.image
@@ -199,6 +208,7 @@ class World:
 
     async def _begin(self, place: Place) -> None:
         import redis.asyncio
+        from redis.backoff import NoBackoff
 
         store = place.store
         client = redis.asyncio.Redis(
@@ -208,7 +218,14 @@ class World:
         await place.begin(client)
         self._run_on(place.traffic.run())
         self._run_on(mischief.storm(self.faults, lambda: place.running))
-        self._run_on(mischief.fill(self.faults, client, store.limit))
+        writer = redis.asyncio.Redis(
+            host=HOST, port=store.port, username=USERNAME, password=store.password, socket_timeout=1,
+            client_name=mischief.WRITER, retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        )  # fmt: skip
+        self._clients.append(writer)
+        self._run_on(mischief.fill(self.faults, writer, store.limit))
+        self._run_on(mischief.kill(self.faults, lambda: place.running, self._chance))
+        self._run_on(mischief.relieve(self.faults, self._described.faults, lambda: place.running))
 
     async def _wait_for_servers(self) -> None:
         import aiohttp
@@ -254,20 +271,12 @@ class World:
             control_url=control_url,
             alertmanager_url=self._alertmanager.url if self._alertmanager else None,
             environments=tuple(place.address() for place in self._places.values()),
+            tools=self._bench.programs,
             speed=self._speed,
         )
         write_system(self._system, self._source, self._described, places, system)
-        script = practice.write(self._folder, control_url, self._first.secrets_file)
-        fills = {
-            "control": control_url,
-            "folder": str(self._folder),
-            "practice": f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}",
-            "gateway": self._first.gateway_url,
-            "target": self._described.target,
-            "day_one": (datetime.now(UTC) - _DAY_BEGINS).strftime("%Y-%m-%d"),
-            **{f"gateway:{name}": place.gateway_url for name, place in self._places.items()},
-        }
-        write_plans(self._source, self._described, fills, self._folder)
+        practice.write(self._folder, control_url, self._first.secrets_file)
+        write_plans(self._source, self._described, self._fills(), self._folder)
         stores = [notice for place in self._places.values() for notice in place.store.notices]
         return {
             **self._first.told(),
@@ -282,6 +291,25 @@ class World:
             "environments": {name: place.told() for name, place in self._places.items()},
             "notices": [*dict.fromkeys(stores), *self._notices],
         }
+
+    def _fills(self) -> dict[str, str]:
+        """What `{gateway}` and the like are in texts of the sandbox.yaml."""
+        script = self._folder / practice.NAME
+        return {
+            "control": f"http://{self._control.address}",
+            "folder": str(self._folder),
+            "checkout": str(self._bench.checkout),
+            "practice": f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}",
+            "gateway": self._first.gateway_url,
+            "target": self._described.target,
+            "day_one": (datetime.now(UTC) - _DAY_BEGINS).strftime("%Y-%m-%d"),
+            **{f"gateway:{name}": place.gateway_url for name, place in self._places.items()},
+        }
+
+    def _keep_database(self) -> None:
+        if (database := self._bench.database) is not None:
+            database.when_led = lambda leader: self._cluster.leads(database.spec.name, leader)
+            database.when_led(database.leader)
 
     def _place(self, name: str | None) -> Place:
         if name is None:
@@ -323,7 +351,7 @@ class World:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2)
         parts = [place.end() for place in self._places.values()]
-        for part in (*parts, self._cluster.stop(), self._control.stop()):
+        for part in (*parts, self._bench.end(), self._cluster.stop(), self._control.stop()):
             with contextlib.suppress(Exception):  # the process ends; nothing here may keep it
                 await asyncio.wait_for(part, 2)
         for place in self._places.values():

@@ -15,6 +15,7 @@ Every system has one beside its system.yaml; `runbooks/hak-gal/sandbox.yaml` exp
     answers: {seconds: 40ms, errors: 0%}                  # the sample app's requests
     serves: [...]                # the sample app's metrics; see console/sandbox/rows.py
     exports: [...]               # metrics of the place and not of a pod, served once, as an exporter does
+    database, containers, commands, checkout: what runbooks reach besides; see console/sandbox/extras.py
     faults: {error-spike: {about: …, set: {errors: 20%}}} # what each fault changes
     settings: {NAME: text}       # what `${NAME:-…}` stands for in the copied plans
     limits: {redis_memory: 100MB}                         # thresholds that fit this world
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from console.sandbox.extras import KEYS, Extras, read_extras
 from console.sandbox.quantities import growth, quantity
 from console.sandbox.rows import Row, rows
 
@@ -104,7 +106,7 @@ class FaultSpec:
     newest takes traffic, as what breaks a cache or a database does; `all`, every version.
 
     sets: a value and its growth a second, by the name of what it is the value of. logs: a line that every pod that is
-    hit logs about once a second.
+    hit logs about once a second. until: how many pods have to serve for it to end by itself, 0 for none.
     """
 
     name: str
@@ -112,6 +114,7 @@ class FaultSpec:
     hits: str
     sets: Mapping[str, tuple[float, float]]
     logs: str
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class WorldFile:
     settings: Mapping[str, str]
     limits: Mapping[str, str]
     replace: Mapping[str, str] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def about(self) -> dict[str, str]:
@@ -155,7 +159,7 @@ class WorldFile:
 
 _KEYS = {
     "app", "image", "versions", "log", "health", "places", "deployments", "services", "config", "objects",
-    "redis", "answers", "serves", "exports", "faults", "settings", "limits", "replace",
+    "redis", "answers", "serves", "exports", "faults", "settings", "limits", "replace", *KEYS,
 }  # fmt: skip
 
 
@@ -256,6 +260,7 @@ def _world(reader: _Reader, top: dict[str, Any]) -> WorldFile:
         settings=reader.texts(top.get("settings"), "settings"),
         limits=reader.texts(top.get("limits"), "limits"),
         replace=reader.texts(top.get("replace"), "replace"),
+        extras=read_extras(reader, top),
     )
     reader.at = "places"
     if not world.places:
@@ -319,7 +324,7 @@ def _autoscaler(reader: _Reader, name: str, told: Any) -> AutoscalerSpec:
 
 def _fault(reader: _Reader, name: str, told: Any) -> FaultSpec:
     at = f"faults.{name}"
-    table = reader.table(told, at, {"about", "hits", "set", "logs"})
+    table = reader.table(told, at, {"about", "hits", "set", "logs", "until"})
     hits = reader.text(table, "hits", "newest")
     if hits not in ("newest", "shared", "all"):
         raise ValueError(f"`hits` is {hits!r}; write `newest`, `shared` or `all`")
@@ -330,4 +335,5 @@ def _fault(reader: _Reader, name: str, told: Any) -> FaultSpec:
         hits=hits,
         sets={key: growth(value) for key, value in sets.items()},
         logs=str(table.get("logs", "")),
+        until=int(table.get("until", 0)),
     )

@@ -41,6 +41,7 @@ _PARTS = {
     "status": ("", "", ("get", "patch", "update")),
     "scale": ("autoscaling/v1", "Scale", ("get", "patch", "update")),
     "log": ("", "", ("get",)),
+    "exec": ("", "PodExecOptions", ("create", "get")),
     "eviction": ("policy/v1", "Eviction", ("create",)),
     "binding": ("v1", "Binding", ("create",)),
     "finalize": ("", "", ("update",)),

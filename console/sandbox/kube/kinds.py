@@ -111,7 +111,14 @@ ALL = ("all",)
 
 NAMESPACES = Kind("", "v1", "Namespace", "namespaces", ("ns",), namespaced=False, subresources=("status", "finalize"))
 PODS = Kind(
-    "", "v1", "Pod", "pods", ("po",), ALL, subresources=("status", "log", "eviction", "binding"), returns_deleted=True
+    "",
+    "v1",
+    "Pod",
+    "pods",
+    ("po",),
+    ALL,
+    subresources=("status", "log", "exec", "eviction", "binding"),
+    returns_deleted=True,
 )
 SERVICES = Kind(
     "",

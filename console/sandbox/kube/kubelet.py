@@ -11,7 +11,7 @@ from console.sandbox.kube.events import Recorder
 from console.sandbox.kube.kinds import NODES, PODS
 from console.sandbox.kube.objects import Obj, name_of, namespace_of, timestamp
 from console.sandbox.kube.pods import PodWorker, Timing
-from console.sandbox.kube.runtime import ContainerLog, PodRuntime
+from console.sandbox.kube.runtime import ContainerLog, PodRuntime, RunningContainer
 from console.sandbox.kube.store import Change, ChangeType
 from console.sandbox.kube.subresources import assign
 
@@ -55,7 +55,16 @@ class Kubelet:
     def log(self, uid: str, container: str, *, previous: bool) -> ContainerLog | None:
         """The log of a container's current or previous run; None when there was none."""
         worker = self._workers.get(uid)
-        return worker.log(container, previous=previous) if worker is not None else None
+        state = worker.container(container) if worker is not None else None
+        if state is None:
+            return None
+        return state.previous_log if previous else state.log
+
+    def running(self, uid: str, container: str) -> RunningContainer | None:
+        """A container as it runs; None where it does not."""
+        worker = self._workers.get(uid)
+        state = worker.container(container) if worker is not None else None
+        return state.run if state is not None and "running" in state.state else None
 
     def _changed(self, change: Change) -> None:
         if change.store == NODES.stored_as and self._loop is not None:

@@ -117,12 +117,9 @@ class PodWorker:
         """The pod object is gone, by force: end at once."""
         self._deleted.set()
 
-    def log(self, container: str, *, previous: bool) -> ContainerLog | None:
-        """The log of a container's current or previous run."""
-        state = self._containers.get(container)
-        if state is None:
-            return None
-        return state.previous_log if previous else state.log
+    def container(self, name: str) -> ContainerState | None:
+        """What is known of one of its containers."""
+        return self._containers.get(name)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -267,7 +264,8 @@ class PodWorker:
             return
         now = timestamp(self._api.clock())
         began = (state.state.get("running") or {}).get("startedAt", now)
-        reason = "Completed" if code == 0 else "StartError" if message else "Error"
+        killed = code == 137 and not self._deleted.is_set()
+        reason = "Completed" if code == 0 else "StartError" if message else "OOMKilled" if killed else "Error"
         ended: Obj = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": now}
         if message:
             ended["message"] = message

@@ -23,10 +23,12 @@ from console.sandbox.kube.errors import (
     no_such_resource,
     not_acceptable,
 )
+from console.sandbox.kube.exec import execute
 from console.sandbox.kube.faults import Faults
 from console.sandbox.kube.kinds import Kind
+from console.sandbox.kube.kubelet import Kubelet
 from console.sandbox.kube.objects import Obj
-from console.sandbox.kube.subresources import LogReader, bind, evict, read_log, scale_of, with_scale
+from console.sandbox.kube.subresources import bind, evict, read_log, scale_of, with_scale
 
 VERB_OF = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 ALL_NAMESPACES_WRITE = "an object can be created only in one namespace; give it in the path"
@@ -70,7 +72,7 @@ class Rest:
         api: Api,
         access: Access,
         faults: Faults,
-        logs: LogReader | None,
+        node: Kubelet | None,
         *,
         bookmark_every: float,
         watch_timeout: float,
@@ -78,7 +80,7 @@ class Rest:
         self.api = api
         self.access = access
         self.faults = faults
-        self.logs = logs
+        self.node = node
         self.ended = asyncio.Event()
         self._bookmark_every = bookmark_every
         self._watch_timeout = watch_timeout
@@ -182,7 +184,7 @@ class Rest:
             raise conflict(target.kind, target.name)
         if watching:
             return await self._watch(request, target)
-        if target.part in ("log", "eviction", "binding", "scale"):
+        if target.part in ("log", "exec", "eviction", "binding", "scale"):
             return await self._part(request, target)
         return await self._object(request, target)
 
@@ -277,7 +279,9 @@ class Rest:
         api, kind, namespace, name = self.api, target.kind, target.namespace or "", target.name
         match target.part, request.method:
             case "log", "GET":
-                return await read_log(api, self.logs, request, namespace, name, self.ended)
+                return await read_log(api, self.node, request, namespace, name, self.ended)
+            case "exec", "GET" | "POST":
+                return await execute(api, self.node, request, namespace, name)
             case "eviction", "POST":
                 return answer(evict(api, namespace, name, await read_body(request)), 201)
             case "binding", "POST":

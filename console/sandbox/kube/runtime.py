@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from console.sandbox.kube.objects import Clock, Obj, name_of
 
@@ -102,6 +103,23 @@ class RunningContainer(Protocol):
 
     async def stop(self, grace: float) -> None:
         """End it, with at most `grace` seconds to do so by itself; `wait` returns after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where a command in a container runs. folder: its working folder. prepare: what its process does first."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    prepare: Callable[[], None] | None = None
+
+
+@runtime_checkable
+class Enterable(Protocol):
+    """A container that commands can be run in."""
+
+    def inside(self) -> Inside:
+        """Where they run. Raises OSError where the folder cannot be had."""
 
 
 class PodRuntime(Protocol):

@@ -114,7 +114,8 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _container(pod: Obj, asked: str) -> str:
+def container_of(pod: Obj, asked: str) -> str:
+    """The container that is meant; the only one, or the default one, where none is named. Raises ApiError."""
     name = pod["metadata"]["name"]
     names = [item["name"] for item in pod["spec"]["containers"]]
     if not asked:
@@ -151,7 +152,7 @@ async def read_log(
     """GET of pods/{name}/log, with every parameter of PodLogOptions but `stream` and `insecure...`."""
     query = request.query
     pod = api.get(PODS, namespace, name)
-    container = _container(pod, query.get("container", ""))
+    container = container_of(pod, query.get("container", ""))
     log = _found(pod, logs, container, previous=query.get("previous") == "true")
     since: datetime | None = None
     if (seconds := _number(query, "sinceSeconds")) is not None:
