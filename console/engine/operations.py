@@ -19,7 +19,6 @@ KEPT_LINES = 2000
 KEPT_OPERATIONS = 20
 
 Say = Callable[[str], None]
-Work = Callable[[Say, threading.Event], str]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +33,19 @@ class Record(Protocol):
         """Write the result to disk."""
 
 
+class Voice(Protocol):
+    """How an operation tells what happens."""
+
+    def __call__(self, line: str) -> None:
+        """Add a line."""
+
+    def partial(self, text: str) -> None:
+        """Show what stands of a line that is not complete, such as a question; the next line takes its place."""
+
+
+Work = Callable[[Voice, threading.Event], str]
+
+
 @dataclass(slots=True)
 class _Running:
     """An operation with the thread that does it."""
@@ -42,6 +54,7 @@ class _Running:
     cancel: threading.Event
     thread: threading.Thread | None = None
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    partial: str = ""
     said: int = 0
     shown: int = 0
 
@@ -50,7 +63,8 @@ class _Running:
         if self.said != self.shown:
             dropped = self.said - len(self.lines)
             head = (f"… {dropped} earlier lines are in the transcript",) if dropped else ()
-            self.view = replace(self.view, lines=(*head, *self.lines))
+            tail = (self.partial,) if self.partial else ()
+            self.view = replace(self.view, lines=(*head, *self.lines, *tail))
             self.shown = self.said
         return self.view
 
@@ -147,12 +161,8 @@ class Operations:
             return running.seen()
 
     def _run(self, running: _Running, work: Work, record: Record | None, intent: object | None) -> None:
-        def say(line: str) -> None:
-            self._append(running, line)
-            self._changed()
-
         try:
-            outcome, summary = Outcome.DONE, work(say, running.cancel)
+            outcome, summary = Outcome.DONE, work(_Voice(self, running), running.cancel)
         except Refused as error:
             outcome, summary = Outcome.REFUSED, str(error)
         except ActionFailed as error:
@@ -176,9 +186,33 @@ class Operations:
     def _append(self, running: _Running, line: str) -> None:
         with self._lock:
             running.lines.append(line)
+            running.partial = ""
             running.said += 1
+
+    def _hold(self, running: _Running, text: str) -> None:
+        with self._lock:
+            if text == running.partial:
+                return
+            running.partial = text
+            running.shown = -1
 
     def _forget(self) -> None:
         over = [id for id, running in self._all.items() if running.view.outcome is not Outcome.RUNNING]
         for id in over[: max(0, len(self._all) - KEPT_OPERATIONS)]:
             del self._all[id]
+
+
+class _Voice:
+    """What an operation says, as it stands in the picture."""
+
+    def __init__(self, operations: Operations, running: _Running) -> None:
+        self._operations = operations
+        self._running = running
+
+    def __call__(self, line: str) -> None:
+        self._operations._append(self._running, line)
+        self._operations._changed()
+
+    def partial(self, text: str) -> None:
+        self._operations._hold(self._running, text)
+        self._operations._changed()
