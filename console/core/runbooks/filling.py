@@ -44,7 +44,8 @@ class Placeholder:
 
     name: the key it is remembered by: lower case words joined by `_` (`pod_name`); a variable keeps its own spelling
     (`POD_NAME`). written: as the file first has it (`<pod-name>`, `$POD_NAME`). steps: the numbers of the steps that
-    need it, in order. default: offered, never taken by itself.
+    need it, in order. default: offered, never taken by itself. choices: written in the placeholder (`<dev|prod>`);
+    another value may be given.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Placeholder:
     want: Want
     steps: tuple[int, ...]
     default: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def secret(self) -> bool:

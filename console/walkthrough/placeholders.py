@@ -1,0 +1,172 @@
+"""The values that a runbook asks for: found, asked once for a whole run, and put into a step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from console.core.operations import Refused
+from console.core.runbooks.document import Options, Runbook, Step, StepKind
+from console.core.runbooks.filling import Placeholder, Want
+from console.walkthrough.placeholder_faults import fault_of
+from console.walkthrough.placeholder_finding import (
+    Place,
+    lasting,
+    places_of,
+    spots_of,
+    stood_in,
+    variable_name,
+)
+from console.walkthrough.placeholder_names import key_of
+from console.walkthrough.placeholder_places import code_of
+from console.walkthrough.placeholder_spots import Use, Where
+from console.walkthrough.quoting import check_expansion, put, put_secret
+
+__all__ = ["Filled", "fault_of", "filled", "in_step", "in_text", "options_of", "placeholders_of", "with_stand_ins"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A text with its values in. environ: variables that must be set for it, secrets included; they come before what an
+    earlier step has left behind.
+    """
+
+    text: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def options_of(runbook: Runbook, step: Step) -> Options:
+    """A step's options, with what the front matter says where the step says nothing."""
+    options, above = step.options, runbook.options
+    return replace(
+        options,
+        prompt_env=above.prompt_env if options.prompt_env == "auto" else options.prompt_env,
+        skip_prompts=options.skip_prompts or above.skip_prompts,
+        interpreter=options.interpreter or above.interpreter,
+    )
+
+
+def placeholders_of(runbook: Runbook, known: Collection[str]) -> tuple[Placeholder, ...]:
+    """What the runbook's commands need from a person, in the order in which it is needed. Never raises.
+
+    known: names of variables that are set for every step. What a step sets, later steps need not ask for.
+    """
+    return _merged((step.number, place) for step, places in _steps(runbook, known) for place in places)
+
+
+def in_step(runbook: Runbook, number: int, known: Collection[str]) -> tuple[Placeholder, ...]:
+    """What one step of a runbook needs, as it is written there; variables that earlier steps set are not asked."""
+    return _merged((found.number, place) for found, places in _steps(runbook, known, number) for place in places)
+
+
+def in_text(text: str, known: Collection[str], options: Options | None = None) -> tuple[Placeholder, ...]:
+    """What one text needs, with no step named. Never raises."""
+    found = _merged((0, place) for place in places_of(text, known, options or Options()))
+    return tuple(replace(one, steps=()) for one in found)
+
+
+def with_stand_ins(text: str, options: Options | None = None) -> str:
+    """The text with harmless words of the same kind in place of placeholders, so that bash can read it and its danger
+    be judged; variables stay. Where a program's name is to be filled in, a variable stands.
+    """
+    return stood_in(text, spots_of(text, options or Options()))
+
+
+def filled(
+    text: str,
+    placeholders: Collection[Placeholder],
+    values: Mapping[str, str],
+    secrets: Mapping[str, str],
+    options: Options | None = None,
+    known: Collection[str] = (),
+) -> Filled:
+    """Put in every value that is there; a placeholder without one stays as it is. values, secrets: by a placeholder's
+    name. known: variables that are set without us and not touched. Raises Refused where a value cannot go in unread.
+    """
+    answers = _answers(placeholders, values, secrets)
+    parts: list[str] = []
+    environ: dict[str, str] = {}
+    at = 0
+    for place in places_of(text, known, options or Options()):
+        if place.key not in answers:
+            continue
+        value, secret = answers[place.key]
+        if place.use is not None:
+            _check_use(place.use, value, place.written, text)
+            environ[place.use.name] = value
+        elif place.spot is not None:
+            part, needed = _part(place, value, secret, text)
+            parts += [text[at : place.spot.start], part]
+            at = place.spot.end
+            if needed:
+                environ[_variable(place, secret)] = value
+    return Filled("".join((*parts, text[at:])), environ)
+
+
+def _steps(
+    runbook: Runbook, known: Collection[str], only: int | None = None
+) -> Iterable[tuple[Step, tuple[Place, ...]]]:
+    """The steps that run, each with what it needs; `only` asks for one of them."""
+    have = set(known)
+    for step in runbook.steps:
+        if only is not None and step.number > only:
+            return
+        if not step.runnable or step.kind is not StepKind.COMMAND:
+            continue
+        options = options_of(runbook, step)
+        if only is None or step.number == only:
+            yield step, places_of(step.text, have, options)
+        have |= lasting(step.text, options)
+
+
+def _merged(found: Iterable[tuple[int, Place]]) -> tuple[Placeholder, ...]:
+    kept: dict[str, Placeholder] = {}
+    for number, place in found:
+        old = kept.get(place.key)
+        if old is None:
+            kept[place.key] = Placeholder(
+                place.name, place.written, place.form, place.want, (number,), place.default, place.choices
+            )
+            continue
+        kept[place.key] = replace(
+            old,
+            want=place.want if Want.TEXT is old.want or place.want is Want.SECRET else old.want,
+            steps=old.steps if number in old.steps else (*old.steps, number),
+            default=old.default or place.default,
+            choices=old.choices or place.choices,
+        )
+    return tuple(replace(one, default="") if one.secret else one for one in kept.values())
+
+
+def _answers(
+    placeholders: Collection[Placeholder], values: Mapping[str, str], secrets: Mapping[str, str]
+) -> dict[str, tuple[str, bool]]:
+    answers: dict[str, tuple[str, bool]] = {}
+    for one in placeholders:
+        secret = one.secret or one.name in secrets
+        value = secrets.get(one.name) or values.get(one.name) if secret else values.get(one.name)
+        if value:
+            answers[key_of(one.name) or one.name.lower()] = (value, secret)
+    return answers
+
+
+def _variable(place: Place, secret: bool) -> str:
+    return variable_name(place.key, "HAKGAL_SECRET" if secret else "HAKGAL_VALUE")
+
+
+def _part(place: Place, value: str, secret: bool, text: str) -> tuple[str, bool]:
+    assert place.spot is not None
+    if secret:
+        return put_secret(value, place.spot, text, _variable(place, secret)), True
+    return put(value, place.spot, text, _variable(place, secret))
+
+
+def _check_use(use: Use, value: str, written: str, text: str) -> None:
+    if "\0" in value:
+        raise Refused(f"the value of {written} has a NUL in it, which no variable can hold: give another value")
+    counted = any(
+        re.search(rf"\b{use.name}\b", match[0]) for match in re.finditer(r"\(\([^\n]*?\)\)|\blet [^\n]*", text)
+    )
+    if counted or use.where is Where.ARITHMETIC or code_of(use.command, use.word, use.before):
+        check_expansion(value, written)
