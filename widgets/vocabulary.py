@@ -132,6 +132,7 @@ class Glyphs:
     warn: str = "!"
     unknown: str = "?"
     failed: str = "✗"
+    skipped: str = "↷"
     running: str = "▸"
     arrow: str = "→"
     into: str = "▸"
@@ -164,6 +165,7 @@ ASCII_GLYPHS = Glyphs(
     here="*",
     todo="o",
     failed="x",
+    skipped="/",
     running=">",
     arrow="->",
     into=">",

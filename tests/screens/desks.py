@@ -15,6 +15,7 @@ from console.core.rollouts.plan import RolloutPlan
 from console.core.runbook import Block, Runbook
 from console.core.states import Outcome
 from console.core.system import System
+from tests.screens.played_runbooks import PlayedRunbooks
 
 
 class PlayedDesk:
@@ -32,6 +33,7 @@ class PlayedDesk:
         self.refusing = ""
         self.thinking = threading.Event()
         self.thinking.set()
+        self.runbooks = PlayedRunbooks(self)
         self._picture = picture
         self._lines = list(lines)
         self._listeners: list[Callable[[Picture], None]] = []
