@@ -1,25 +1,57 @@
-"""Secrets kept out of output: blotted out across chunks, and under a terminal's control sequences."""
+"""Secrets kept out of what is stored and shown: blotted by value and by pattern, across chunks and under colours."""
 
 from __future__ import annotations
 
-import base64
 import codecs
 import io
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
 
-BLOT = "[secret]"
+from console.walkthrough.redact_patterns import OPEN_BLOCK, begun, key_blocks, triggers_in
+from console.walkthrough.redact_patterns import spans as pattern_spans
+from console.walkthrough.redact_rows import BLOT, Row, Span, blotted, joined, painted
+from console.walkthrough.redact_values import Values, spellings
+
+__all__ = ["BLOT", "CONTROL", "LONGEST_LINE", "Lines", "Redactor", "redacted", "spellings"]
+
 LONGEST_LINE = 8192
+# Of a longer line: how much behind a piece, and before it, is looked at besides.
+AHEAD = 1024
+CONTEXT = 512
+# Lines that belong together are held back together no longer than this.
+LONGEST_HOLD = 16_384
+
 # CSI, OSC and other strings, two-character escapes, and what is left of C0 and C1 but the tab.
 CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?|\x9b[0-?]*[ -/]*[@-~]"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
+# The same one at a time, as they come: a string is told by its beginning alone.
+TOKEN = re.compile(
+    r"(?P<csi>(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~])|(?P<string>\x1b[\]PX^_])"
+    r"|(?P<escape>\x1b[ -/]{0,8}[0-~]?)|(?P<one>[\x00-\x08\x0b-\x1f\x7f-\x9f])"
+)
+UNFINISHED = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}\Z|\x1b[ -/]{0,8}\Z")
+STRING_END = re.compile(r"[\x07\x9c]|(?=\x1b)")
+COLOUR = re.compile(r"(?:\x1b\[|\x9b)([0-9;:]*)m")
+ERASE = re.compile(r"(?:\x1b\[|\x9b)(?:0?|(?P<all>2))K")
+ANY_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+KEY_LINE = re.compile(
+    r"[ \t>|\"'#-]*[A-Za-z0-9+/=]{0,120}[\"',\\]{0,3}|\s*(?:Proc-Type|DEK-Info|Comment|Version|Hash):.*"
+)
+KEY_END = re.compile(r"-----END")
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """A whole text (a command, a note, what a journal keeps) without secrets: known values, and what looks like one."""
+    found = Values(secrets).spans(text)
+    if words := triggers_in(text.lower()):
+        found += pattern_spans(text, words) + key_blocks(text)
+    return blotted(text, joined(found)) if found else text
 
 
 class Redactor:
-    """Blots secrets out of a stream of bytes, whatever its chunks are. At most one secret's length is held back."""
+    """Blots known secrets out of a stream of bytes, whatever its chunks are. At most one's length is held back."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = sorted(spellings(secrets), key=len, reverse=True)
@@ -51,55 +83,266 @@ class Redactor:
         return 0
 
 
-def spellings(secrets: Iterable[str]) -> set[bytes]:
-    """The ways a secret is commonly written: as it is, in a URL, in JSON, in base64."""
-    found: set[bytes] = set()
-    for secret in secrets:
-        if not secret:
-            continue
-        raw = secret.encode("utf-8", "surrogateescape")
-        found |= {raw, quote(raw, safe="").encode(), base64.b64encode(raw)}
-        found.add(secret.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "surrogateescape"))
-    return found
-
-
 class Lines:
-    """Redacted, plain lines of text out of raw output. A line longer than 8,192 characters comes in pieces."""
+    """Redacted lines of text out of raw output; what they are does not depend on how it was cut into chunks.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        known = tuple(secrets)
-        self._bytes = Redactor(known)
-        self._decode = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
-        # A second look, for a secret that control sequences had cut in two.
-        forms = sorted((form.decode("utf-8", "replace") for form in spellings(known)), key=len, reverse=True)
-        self._again = re.compile("|".join(re.escape(form) for form in forms)) if forms else None
-        self._overlap = max(map(len, forms), default=0)
-        self._rest = ""
+    Known values and what looks like a secret are blotted. Without `colours` lines are plain and a carriage return ends
+    one, as for output of a pipe. With them the output is that of a terminal: lines keep their colours (SGR sequences,
+    nothing else of control), and what a carriage return or a backspace has printed over is gone. A line longer than
+    8,192 characters comes in pieces. Memory: some lines' length, however much comes.
+    """
+
+    def __init__(self, secrets: Iterable[str], *, colours: bool = False) -> None:
+        self._values = Values(secrets)
+        decode = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decode = decode if colours else io.IncrementalNewlineDecoder(decode, translate=True)
+        self._colours = colours
+        self._ahead = max(AHEAD, self._values.longest)
+        self._row = Row()
+        # Whether the row is to be printed over from its beginning on.
+        self._returned = False
+        self._escape = ""
+        self._in_string = False
+        self._batch: list[Row | str] = []
+        self._held: list[Row] = []
+        self._in_key = False
+        self._until = ""
+        self._out: list[str] = []
 
     def feed(self, chunk: bytes) -> list[str]:
         """The lines that are complete now."""
-        self._rest += self._decode.decode(self._bytes.feed(chunk))
-        *whole, self._rest = self._rest.split("\n")
-        lines = [self._plain(line) for line in whole]
-        while len(self._rest) > LONGEST_LINE + self._overlap:
-            plain = self._plain(self._rest)
-            cut = max(len(plain) - self._overlap, 1)
-            lines.append(plain[:cut])
-            self._rest = plain[cut:]
-        return [piece for line in lines for piece in _pieces(line)]
+        first, newline, rest = self._decode.decode(chunk).partition("\n")
+        self._write(first)
+        if newline:
+            self._finish()
+            body, newline, last = rest.rpartition("\n")
+            if newline:
+                self._many(body)
+            self._write(last)
+        self._flush()
+        return self._take()
 
     def end(self) -> list[str]:
         """What is left when nothing more comes."""
-        self._rest += self._decode.decode(self._bytes.end(), final=True)
-        rest, self._rest = self._rest, ""
-        return [piece for line in rest.split("\n") for piece in _pieces(self._plain(line))] if rest else []
+        self._write(self._decode.decode(b"", final=True))
+        if self._escape or not self._row.empty:
+            self._finish()
+        self._flush()
+        self._release()
+        return self._take()
 
-    def _plain(self, line: str) -> str:
-        text = CONTROL.sub("", line)
-        return self._again.sub(BLOT, text) if self._again else text
+    def partial(self) -> str:
+        """What may be shown of the line that is not complete: without what may be a secret's beginning."""
+        if self._in_key or self._until:
+            return BLOT
+        row = self._row
+        before = "\n".join([*(held.text for held in self._held), ""])
+        text = before + row.text
+        spans = [(start - len(before), end - len(before)) for start, end in self._find(text) if end > len(before)]
+        end = min(begun(text), len(text) - self._values.unfinished(text)) - len(before)
+        end = next((b for a, b in spans if a < end < b), end)
+        return painted(row, joined(spans), row.shown, max(end, row.shown))
+
+    def _take(self) -> list[str]:
+        out, self._out = self._out, []
+        return out
+
+    # Characters into rows.
+
+    def _many(self, body: str) -> None:
+        """Whole lines at once."""
+        body = f"{body}\n".replace("\r\n", "\n")[:-1]
+        lines = body.split("\n")
+        if not ANY_CONTROL.search(body) and max(map(len, lines)) <= LONGEST_LINE:
+            self._batch += lines
+            return
+        for line in lines:
+            self._write(line)
+            self._finish()
+
+    def _write(self, text: str) -> None:
+        """A part of one line."""
+        text = self._escape + text
+        self._escape = ""
+        at = 0
+        while at < len(text):
+            if self._in_string:
+                end = STRING_END.search(text, at)
+                if end is None:
+                    return
+                self._in_string = False
+                at = end.end()
+                continue
+            match = TOKEN.search(text, at)
+            if match is None:
+                self._put(text[at:])
+                return
+            self._put(text[at : match.start()])
+            if UNFINISHED.match(text, match.start()):
+                self._escape = text[match.start() :]
+                return
+            self._control(match)
+            at = match.end()
+
+    def _control(self, match: re.Match[str]) -> None:
+        if match["string"]:
+            self._in_string = True
+        elif self._colours and (colour := COLOUR.fullmatch(match[0])):
+            self._row.colour(f"\x1b[{colour[1]}m")
+        elif self._colours and match[0] == "\r":
+            self._row.back()
+            self._returned = True
+        elif self._colours and match[0] == "\b":
+            self._settle()
+            self._row.back(1)
+        elif self._colours and (erase := ERASE.fullmatch(match[0])):
+            self._settle()
+            if erase["all"]:
+                self._row.wipe()
+            else:
+                self._row.erase()
+
+    def _put(self, text: str) -> None:
+        if self._until:
+            text = self._skipped(text)
+        if text and self._returned:
+            self._settle()
+        most = LONGEST_LINE + self._ahead
+        while text:
+            room = self._row.shown + most - len(self._row.text)
+            if room > 0:
+                self._row.put(text[:room])
+                text = text[room:]
+            if len(self._row.text) - self._row.shown >= most:
+                self._overflow()
+                text = self._skipped(text) if self._until else text
+
+    def _settle(self) -> None:
+        """Blot what stands in the row before it is printed over: a part of a secret may be left."""
+        self._returned = False
+        row = self._row
+        spans = [(max(a, row.shown) - row.shown, b - row.shown) for a, b in self._find(row.text) if b > row.shown]
+        if spans:
+            row.replace(blotted(row.text[row.shown :], joined(spans)))
+
+    def _finish(self) -> None:
+        """The end of a line has come."""
+        if self._escape:
+            self._put(CONTROL.sub("", self._escape))
+        self._escape, self._in_string, self._until, self._returned = "", False, "", False
+        row, self._row = self._row, Row()
+        row.finish()
+        if row.shown:
+            if len(row.text) > row.shown or row.colours:
+                self._flush()
+                self._show(row, joined(self._find(row.text)), row.shown, len(row.text))
+        else:
+            self._batch.append(row if row.colours else row.text)
+
+    # Rows into lines.
+
+    def _flush(self) -> None:
+        """Look through the rows that are complete: most of them hold nothing, so all at once."""
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        lines = [row if isinstance(row, str) else row.text for row in batch]
+        text = "\n".join(lines)
+        words = triggers_in(text.lower())
+        continued = words and ("\\\n" in text or text.endswith("\\"))
+        if self._held or self._in_key or continued or "PRIVATE KEY-" in text or self._values.spread(lines):
+            for row in batch:
+                self._line(Row(row) if isinstance(row, str) else row)
+            return
+        spans = joined(self._values.in_lines(text) + (pattern_spans(text, words) if words else []))
+        begins = place = 0
+        for row, line in zip(batch, lines, strict=True):
+            end = begins + len(line)
+            here = []
+            while place < len(spans) and spans[place][0] < end:
+                here.append((spans[place][0] - begins, spans[place][1] - begins))
+                place += 1
+            if not here and row is line and len(line) <= LONGEST_LINE:
+                self._out.append(line)
+            else:
+                self._show(Row(row) if isinstance(row, str) else row, here, 0, len(line))
+            begins = end + 1
+
+    def _line(self, row: Row) -> None:
+        if self._in_key:
+            ends = KEY_END.search(row.text)
+            if ends or KEY_LINE.fullmatch(row.text):
+                self._in_key = not ends
+                self._out.append(BLOT if not ends else BLOT + row.text[ends.start() :] if ends.start() else row.text)
+                return
+            self._in_key = False
+        self._held.append(row)
+        text = self._held[0].text if len(self._held) == 1 else "\n".join(held.text for held in self._held)
+        if len(text) < LONGEST_HOLD and self._goes_on(text):
+            return
+        self._release(text)
+
+    def _goes_on(self, text: str) -> bool:
+        if text.endswith("\\") and triggers_in(text.lower()):
+            return True
+        return self._values.goes_on(text)
+
+    def _release(self, text: str | None = None) -> None:
+        rows, self._held = self._held, []
+        if not rows:
+            return
+        if text is None:
+            text = "\n".join(row.text for row in rows)
+        spans = joined(self._find(text))
+        begins = 0
+        for row in rows:
+            end = begins + len(row.text)
+            here = [(max(a, begins) - begins, min(b, end) - begins) for a, b in spans if a < end and b > begins]
+            self._show(row, here, 0, len(row.text))
+            begins = end + 1
+        opened = [match.end() for match in OPEN_BLOCK.finditer(rows[-1].text)]
+        self._in_key = bool(opened) and not rows[-1].text[opened[-1] :].strip(" \\\"'|")
+
+    def _find(self, text: str) -> list[Span]:
+        found = self._values.spans(text)
+        if words := triggers_in(text.lower()):
+            found += pattern_spans(text, words)
+        return found
+
+    def _show(self, row: Row, spans: list[Span], start: int, end: int) -> None:
+        while True:
+            piece = min(start + LONGEST_LINE, end)
+            piece = next((min(b, end) for a, b in spans if a < piece < b), piece)
+            self._out.append(painted(row, spans, start, piece))
+            start = piece
+            if start >= end:
+                return
+
+    def _overflow(self) -> None:
+        """A line that does not end: show a piece of it, and keep what may belong to what comes."""
+        self._flush()
+        self._release()
+        self._in_key = False
+        row = self._row
+        spans = joined(self._find(row.text))
+        cut = row.shown + LONGEST_LINE
+        cut = next((b for a, b in spans if a < cut < b), cut)
+        self._show(row, spans, row.shown, cut)
+        if cut >= len(row.text) and spans:
+            before = row.text[spans[-1][0] - 1 : spans[-1][0]]
+            self._until = before if before in ("'", '"') else " "
+        row.shown = cut
+        row.drop(max(0, cut - CONTEXT))
+
+    def _skipped(self, text: str) -> str:
+        """What comes behind a secret of which a piece is blotted already."""
+        end = text.find(self._until) if self._until != " " else _blank(text)
+        if end < 0:
+            return ""
+        self._until = ""
+        return text[end:]
 
 
-def _pieces(line: str) -> list[str]:
-    if len(line) <= LONGEST_LINE:
-        return [line]
-    return [line[start : start + LONGEST_LINE] for start in range(0, len(line), LONGEST_LINE)]
+def _blank(text: str) -> int:
+    match = re.search(r"\s", text)
+    return match.start() if match else -1
