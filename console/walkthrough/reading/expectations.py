@@ -1,0 +1,73 @@
+"""Where a runbook says what a command is to print."""
+
+from __future__ import annotations
+
+import re
+
+# What announces output, in the last sentence before it.
+SHOULD = r"should (?:now )?(?:return|look|see|print|show|read|respond|give|output|display|be (?:similar|something))"
+SEE = r"you(?:'ll|’ll| will| should| would| might| may| can)? (?:now |then |also |likely )?(?:see|get|receive)"
+SAMPLE = r"(?:sample|example) (?:output|response|result)"
+ANNOUNCED = re.compile(
+    rf"\b(?:expect(?:ed|s|ing)?|outputs?|responses?|results?|{SHOULD}|{SEE}|looks? (?:something )?like|similar to"
+    r"|returns?|prints?|shows?|displays?|will be|for example|sample|something like|reports?|logs?)\b",
+    re.IGNORECASE,
+)
+STRONG = re.compile(
+    rf"\b(?:expected|outputs?|{SHOULD}|should be|{SEE}|looks? (?:something )?like|similar to|{SAMPLE})\b", re.IGNORECASE
+)
+# A command is announced, whatever else the sentence says.
+ASKS_TO_RUN = re.compile(
+    r"\b(?:run|execute|using|use|with|issue|enter|type|invoke|by|apply|via|following commands?|this command)\b[^.\n]*$",
+    re.IGNORECASE,
+)
+SAID = re.compile(
+    r"^\W*(?:expected(?: (?:output|result|response|value))?|output|should (?:return|print|show|output|see|be)|returns?"
+    r"|you should (?:see|get)|this should (?:return|print|show|output))\b\W*?:?(?:\*\*|__)?:?\s*(.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+CODE = re.compile(r"(`+)(.+?)\1(?!`)", re.DOTALL)
+COMMENT = re.compile(
+    r"^\s*#+\s*(?:expected(?: (?:output|result|response|value))?|should (?:return|print|show|output)|output|returns?)"
+    r"\s*:\s*(\S.*)$"
+    r"|^\s*#\s*(?:=>|->|→)\s*(\S.*)$",
+    re.IGNORECASE,
+)
+
+
+def announces_output(text: str) -> bool:
+    """Whether a paragraph ends by saying that what follows is what will be seen."""
+    last = _last_sentence(text)
+    if not ANNOUNCED.search(last):
+        return False
+    return bool(STRONG.search(last)) or not ASKS_TO_RUN.search(last)
+
+
+def _last_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z*`_])|\n[ \t]*\n", text[-600:].strip())[-1]
+
+
+def said_output(text: str) -> str:
+    """The output that a sentence such as "Expected: `PONG`" tells; empty where it tells none exactly."""
+    found = SAID.match(text.strip()[:400])
+    if found is None:
+        return ""
+    rest = found[1].strip()
+    codes = CODE.findall(rest)
+    outside = CODE.sub("", rest).strip(" .;!*_")
+    if len(codes) == 1 and len(outside) <= 60 and rest.startswith("`"):
+        return f"{codes[0][1].strip()}\n"
+    if not codes and re.fullmatch(r"[\w.:/{}\"+-]{1,60}", rest) and ":" in text and re.search(r"[\dA-Z{\"]", rest):
+        return f"{rest.rstrip('.')}\n"
+    return ""
+
+
+def commented_output(lines: list[str]) -> str:
+    """What comments in a script of one command tell of its output."""
+    for line in lines:
+        found = COMMENT.match(line)
+        if found:
+            said = (found[1] or found[2]).strip().strip("`")
+            # A sentence about the output is not the output.
+            return f"{said}\n" if len(said.split()) <= 4 else ""
+    return ""

@@ -1,0 +1,160 @@
+"""What other tools add to Markdown, told in plain Markdown line by line, so that every line keeps its number.
+
+Tabs and admonitions of MkDocs, Docusaurus, Hugo, Jekyll and GitBook, lone HTML tags, and listings of AsciiDoc.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+# One look at the whole text: without any of these there is nothing to prepare.
+ANY = re.compile(r"^[ \t>]*(?:!!!|\?\?\?|===[!+]? *\"|:::|///|\{[%{]|</?[A-Za-z]|\[source|\[,)", re.MULTILINE)
+FENCE = re.compile(r"(?:[ \t>]|[-*+] |\d{1,9}[.)] )*(`{3,}|~{3,})(.*)$")
+NESTING = re.compile(r"([ \t]*)(!!!|\?\?\?\+?|===[!+]?) *(.*)$")
+QUOTED = re.compile(r"""["“]([^"”]*)["”]""")
+COLONS = re.compile(r"(?::::*|///+)[ \t]*\{?[ \t]*([\w-]*)\}?(?:[ \t]*\|?[ \t]*(.*))?$")
+LIQUID = re.compile(r"\{(?:%-?|\{[<%])\s*(/?)\s*(\w[\w-]*)\s*(.*?)\s*(?:-?%\}|[>%]\}\})[ \t]*$")
+TAG = re.compile(r"<(/?)([A-Za-z][\w.-]*)\b([^<>]*)>")
+LISTING = re.compile(r"\[(?:source|listing)?,?\s*(\w+)?[^\]]*\][ \t]*$")
+LABEL = re.compile(r"""(?:label|name|title|header|tabName|value)\s*=\s*\{?["']([^"']+)["']""")
+# Ends what stands above it, as an empty line would not: indented code goes on behind those.
+NOTHING = "<!-- -->"
+VERBATIM = ("pre", "code", "script", "style", "textarea", "kbd")
+TAB_TAGS = ("tabitem", "tab", "tab-item")
+TABS_TAGS = ("tabs", "tabset", "tab-set", "codegroup", "code-group", "tabbed-set")
+
+
+@dataclass
+class Prepared:
+    """text: as many lines as the source has. nested: tabs whose content is indented, as label by line (from 0). opened,
+    closed: tabs between two marks. ended: where a set of tabs is over. shut: where a listing of another tool ends.
+    """
+
+    text: str
+    nested: dict[int, str] = field(default_factory=dict)
+    opened: dict[int, str] = field(default_factory=dict)
+    closed: set[int] = field(default_factory=set)
+    ended: set[int] = field(default_factory=set)
+    shut: set[int] = field(default_factory=set)
+
+
+def prepare(text: str) -> Prepared:
+    """`text` (line ends `\\n`) with other tools' marks taken out, or put as Markdown has them."""
+    prepared = Prepared(text)
+    if ANY.search(text) is None:
+        return prepared
+    lines = text.split("\n")
+    fence = ""
+    listing = -1
+    comment = False
+    for number, line in enumerate(lines):
+        bare = line.lstrip(" \t>")
+        comment = (comment or (not fence and bare.startswith("<!--"))) and "-->" not in line
+        if comment or not bare:
+            continue
+        if bare[:3] in ("```", "~~~") or (not fence and ("```" in line or "~~~" in line)):
+            found = FENCE.match(line)
+            if found and not fence:
+                fence = "" if found[1][0] == "`" and "`" in found[2] else found[1]
+            elif found and found[1].startswith(fence) and not found[2].strip():
+                fence = ""
+            continue
+        if fence or bare[0] not in "!?=:/{<[-":
+            if (fence == "----" and bare.rstrip() == fence) or (fence == "{" and _ends_highlight(bare)):
+                lines[number], fence = _like(line, "````"), ""
+                prepared.shut.add(number)
+            continue
+        if bare.startswith("----") and bare.rstrip() == "----" and listing == number - 1:
+            language = LISTING.match(lines[listing].strip())
+            lines[number] = _like(line, f"````{language[1] or '' if language else ''}")
+            lines[listing] = ""
+            fence = "----"
+        elif bare[0] == "[":
+            listing = number if LISTING.match(bare) else listing
+        elif bare[0] in "!?=":
+            lines[number] = _nesting(prepared, number, line)
+        elif bare[0] in ":/":
+            lines[number] = _colons(prepared, number, line, bare)
+        elif bare[0] == "{":
+            lines[number], fence = _liquid(prepared, number, line, bare)
+        elif bare[0] == "<":
+            lines[number] = _tags(prepared, number, line, bare)
+    prepared.text = "\n".join(lines)
+    return prepared
+
+
+def _like(line: str, mark: str) -> str:
+    """`mark` where the first sign of `line` stands."""
+    return line[: len(line) - len(line.lstrip(" \t>"))] + mark
+
+
+def _nesting(prepared: Prepared, number: int, line: str) -> str:
+    """An admonition or a tab of MkDocs: what belongs to it is indented by four, as it is below a wide list marker."""
+    found = NESTING.match(line)
+    if found is None:
+        return line
+    label = QUOTED.search(found[3])
+    if found[2].startswith("="):
+        if label is None:
+            return line
+        prepared.nested[number] = label[1].strip()
+    return f"{found[1]}-   {(label[1] if label else found[3]).strip() or 'Note'}"
+
+
+def _colons(prepared: Prepared, number: int, line: str, bare: str) -> str:
+    if not bare.startswith((":::", "///")):
+        return line
+    found = COLONS.match(bare.rstrip())
+    if found is None:
+        return line
+    word, rest = found[1].lower(), (found[2] or "").strip()
+    if word in TAB_TAGS:
+        label = LABEL.search(rest)
+        prepared.opened[number] = label[1] if label else rest.strip("\"'[]{} ") or "tab"
+    elif word in TABS_TAGS:
+        prepared.ended.add(number)
+    elif not word:
+        prepared.closed.add(number)
+    return _like(line, NOTHING)
+
+
+def _liquid(prepared: Prepared, number: int, line: str, bare: str) -> tuple[str, str]:
+    """A line that is one tag of Jekyll, Hugo or GitBook; a highlighted listing becomes a fence."""
+    found = LIQUID.match(bare)
+    if found is None:
+        return line, ""
+    closing, word, rest = bool(found[1]) or found[2].startswith("end"), found[2].lower(), found[3]
+    word = word.removeprefix("end")
+    if word == "highlight" and not closing:
+        return _like(line, f"````{(rest.split() or [''])[0].strip(chr(34))}"), "{"
+    _tab(prepared, number, word, closing, rest)
+    return _like(line, NOTHING), ""
+
+
+def _ends_highlight(bare: str) -> bool:
+    found = LIQUID.match(bare)
+    return bool(found) and found is not None and f"{found[1]}{found[2]}".lower() in ("/highlight", "endhighlight")
+
+
+def _tags(prepared: Prepared, number: int, line: str, bare: str) -> str:
+    """A line of HTML tags alone hides what follows it up to the next empty line; without it, a fence is a fence."""
+    found = TAG.match(bare)
+    if found is None or not bare.rstrip().endswith(">") or found[2].lower() in VERBATIM:
+        return line
+    if "<pre" in bare or "<!--" in bare or "<code" in bare:
+        return line
+    _tab(prepared, number, found[2].lower(), bool(found[1]), found[3])
+    return _like(line, NOTHING)
+
+
+def _tab(prepared: Prepared, number: int, word: str, closing: bool, rest: str) -> None:
+    if word in TABS_TAGS:
+        prepared.ended.add(number)
+    elif word in TAB_TAGS and closing:
+        prepared.closed.add(number)
+    elif word in TAB_TAGS:
+        label = LABEL.search(rest) or QUOTED.search(rest)
+        # `label` is what is shown; `value` only its key.
+        shown = re.search(r"""label\s*=\s*\{?["']([^"']+)["']""", rest)
+        prepared.opened[number] = (shown or label)[1] if (shown or label) else "tab"  # type: ignore[index]

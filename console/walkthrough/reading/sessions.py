@@ -1,0 +1,164 @@
+"""What was typed at a prompt, told apart from what was printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.walkthrough.reading.commands import is_command, is_output
+from console.walkthrough.reading.shelltext import Reading, take
+
+PLACE = r"[\w.<>{}$*-]+@[\w.:<>{}$*-]+"
+# A prompt and the command behind it. Each form begins with a sign of its own, or with who and where one is.
+PROMPT = re.compile(
+    rf"""(?:\([\w./ -]{{1,40}}\)\ ?)?              # (venv)
+    (?:
+      \$>?(?=\ |$|\t)                              # $, $>
+      | \[{PLACE}(?:[ :][^\]\n]{{0,80}})?\]\s?[$\#%]   # [root@host ~]#
+      | {PLACE}(?:[ :][\w~/.<>{{}}$-]{{0,80}}(?:\ \([\w/.-]{{1,40}}\))?)?\s?[$\#%>](?=\ |$)   # user@host:~$
+      | (?:bash|sh|zsh|ash)(?:-\d[\d.]*)?[$\#](?=\ |$) # sh-4.4#
+      | (?:~|/)[\w/.~-]{{0,60}}\ ?[$\#](?=\ |$)        # ~ $, / #
+      | ➜\s+\S+(?:\s+git:\(\S+\))?(?:\s+✗)?(?=\ )      # oh-my-zsh
+      | [❯→➤λ](?=\ )
+      | [\w-]{{1,30}}(?:-\d+)?\#(?=\ [a-z])            # router# show, host# reboot
+      | [a-z][\w-]{{0,30}}\$(?=\ [a-z])                # host$ ls
+    )(?:[ \t]+|$)""",
+    re.VERBOSE,
+)
+WEAK = re.compile(r"[%>][ \t]+(?=[\w./~$\"'(\[])")
+ROOT = re.compile(r"\#[ \t]+(?=[\w./~$\"'(\[{])")
+# Another program's prompt: what stands behind it is not for a shell.
+FOREIGN = re.compile(
+    r"(?:mysql|mariadb(?: \[[^\]]*\])?|MariaDB \[[^\]]*\]|sqlite|ceph|hive|scala|irb\([^)]*\)[\d:]*|"
+    r"\[\d+\] pry\([^)]*\)|cqlsh(?::\w+)?|hbase[^>]{0,30}|127\.0\.0\.1:\d+|localhost:\d+|redis[\w.:-]{0,60}|"
+    r"\w+[=\-(][#>]|\w+=>|>>|[\w-]+ (?:\[[^\]]*\] )?\w*>|telnet|ftp|sftp|gdb|\(gdb\)|\(pdb\)|consul|"
+    r"test|admin|PS [A-Za-z]:[^>]{0,100}|[A-Za-z]:\\[^>]{0,100})[>#]?[>#] ?"
+)
+POWERSHELL = re.compile(r"PS(?: [A-Za-z]:[^>]{0,100})?> |[A-Za-z]:\\[^>]{0,100}>")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """text: what was typed, a line each. printed: what stood between. inside: another program was talked to."""
+
+    text: str
+    printed: str
+    inside: bool = False
+
+
+def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = frozenset()) -> Session | None:
+    """The commands of a transcript; None where no prompt is found.
+
+    script: the block is labelled as a script, in which a lone `# ` begins a comment unless nothing else is a command.
+    """
+    marks = _prompts(lines, script, known)
+    if not marks:
+        return None
+    typed: list[str] = []
+    printed: list[str] = []
+    inside = False
+    first = min(marks)
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        width = marks.get(at)
+        if width is None:
+            comment = line.lstrip().startswith("# ")
+            before = at < first and (comment or is_command(line, known))
+            if before or (comment and at + 1 in marks and not (printed and printed[-1].strip())):
+                typed.append(line)
+            elif typed or line.strip():
+                printed.append(line)
+                inside = inside or FOREIGN.match(line.strip()) is not None
+            at += 1
+            continue
+        end, statement = _statement(lines, at, width, marks)
+        if statement[0].strip():
+            typed += statement
+        at = end
+    text = "".join(f"{line}\n" for line in typed)
+    return Session(text, _block(printed), inside)
+
+
+def _block(printed: Sequence[str]) -> str:
+    text = "\n".join(printed).strip("\n")
+    return f"{text}\n" if text.strip() else ""
+
+
+def _prompts(lines: Sequence[str], script: bool, known: frozenset[str]) -> dict[int, int]:
+    """The lines that stand at a prompt, and how wide it is."""
+    marks: dict[int, int] = {}
+    weak: dict[int, int] = {}
+    roots: dict[int, int] = {}
+    plain = 0
+    for at, line in enumerate(lines):
+        bare = line.lstrip()
+        shift = len(line) - len(bare)
+        if not bare:
+            continue
+        if found := PROMPT.match(bare):
+            marks[at] = shift + found.end()
+        elif (found := ROOT.match(bare)) and is_command(bare[found.end() :], known):
+            roots[at] = shift + found.end()
+        elif (found := WEAK.match(bare)) and is_command(bare[found.end() :], known):
+            weak[at] = shift + found.end()
+        elif bare[0] != "#" and is_command(bare, known) and not is_output(bare):
+            plain += 1
+    if marks and _is_first(lines, marks, known):
+        # Whoever shows one prompt shows them all; `# ` is then a prompt as well where a command stands behind it.
+        return marks | _without_comments(lines, roots, marks)
+    if marks and not script:
+        return marks | roots
+    if weak and not plain and not marks and min(weak) == _first(lines):
+        return weak
+    if roots and not plain and not marks:
+        # In a script only where nothing else in it would run.
+        return roots
+    return {}
+
+
+def _without_comments(lines: Sequence[str], roots: dict[int, int], marks: dict[int, int]) -> dict[int, int]:
+    """`# ` lines that are prompts: not where the next line has the same program at its prompt, which it speaks of."""
+    return {
+        at: width
+        for at, width in roots.items()
+        if at + 1 not in marks or lines[at][width:].split()[:1] != lines[at + 1][marks[at + 1] :].split()[:1]
+    }
+
+
+def _first(lines: Sequence[str]) -> int:
+    return next((at for at, line in enumerate(lines) if line.strip()), 0)
+
+
+def _is_first(lines: Sequence[str], marks: dict[int, int], known: frozenset[str]) -> bool:
+    """Whether nothing that runs stands before the first prompt."""
+    return not any(
+        line.strip() and not line.lstrip().startswith("#") and is_command(line, known) for line in lines[: min(marks)]
+    )
+
+
+def _statement(lines: Sequence[str], at: int, width: int, marks: dict[int, int]) -> tuple[int, list[str]]:
+    """The whole statement that begins at a prompt: where it ends, and its lines without `> ` before them."""
+    statement = [lines[at][width:]]
+    reading = Reading()
+    take(reading, statement[0])
+    if reading.whole:
+        return at + 1, statement
+    end = at + 1
+    arrows = end < len(lines) and re.match(r"\s*>(?: |$)", lines[end]) is not None
+    while end < len(lines) and not reading.whole:
+        # A line at a prompt begins anew, whatever was left open.
+        if end in marks and not (reading.heredocs and arrows):
+            break
+        line = lines[end]
+        arrow = re.match(r"\s*> ?", line) if arrows else None
+        if arrows and arrow is None and not reading.heredocs:
+            break
+        statement.append(line[arrow.end() :] if arrow else line)
+        take(reading, statement[-1])
+        end += 1
+    if not reading.whole and not reading.continued and not arrows and end - at > 1:
+        # A quote that never ends is an apostrophe: what follows was printed.
+        return at + 1, statement[:1]
+    return end, statement
