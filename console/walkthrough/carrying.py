@@ -45,7 +45,7 @@ def saving(fifo: Path) -> str:
         'builtin printf "\\0"; '
         f"( builtin set -- $(builtin compgen -v); {each} ); "
         f'builtin printf "\\0{mark}>\\0"; '
-        f'}} >| {_quoted(fifo)}; builtin exit "$1" ) 2> /dev/null && (:)'
+        f'}} >| {_quoted(fifo)}; builtin exit "$1" ) 2> /dev/null && (:) 2> /dev/null'
     )
 
 
@@ -54,7 +54,7 @@ def closing(fifo: Path) -> str:
     save = saving(fifo)
     return (
         f'( builtin set -- "$?" "$@"; case "$(builtin trap -p EXIT)" in *{_quoted(fifo)}*) builtin exit "$1" ;; esac; '
-        f'builtin eval "builtin shift; (builtin exit $1)"; {save}; builtin exit "$?" ) 2> /dev/null && (:)'
+        f'builtin eval "builtin shift; (builtin exit $1)"; {save}; builtin exit "$?" ) 2> /dev/null && (:) 2> /dev/null'
     )
 
 
@@ -98,7 +98,7 @@ def opening(state: State, folder: str) -> str:
     """What stands before the block, on its first line: closes what bash was given it by, goes to the folder, and sets
     the options, which would show whatever came after them.
     """
-    parts = [f"builtin exec {TEXT_FD}<&- {PRELUDE_FD}<&-", f"builtin cd -- {shlex.quote(folder)} || builtin exit"]
+    parts = [f"exec {TEXT_FD}<&- {PRELUDE_FD}<&-", f"builtin cd -- {shlex.quote(folder)} || builtin exit"]
     parts.append(f"OLDPWD={shlex.quote(state.before)}" if state.before else "builtin unset OLDPWD")
     parts += [f"builtin pushd -n {shlex.quote(other)} > /dev/null" for other in reversed(state.folders[1:])]
     last = f": {shlex.quote(state.last or 'bash')}"
