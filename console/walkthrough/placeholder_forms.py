@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from console.core.runbooks.filling import Form
 
-# What may stand between `<` and `>`: no quote, no expansion, no separator of commands.
-_INSIDE = r"[\w .,:/|'()#+*@=!?%~\[\]{}…-]"
+# What may stand between `<` and `>`: no expansion, no separator of commands; a double quote only where it is no quote.
+_INSIDE = r"[\w .,:/|'\"()#+*@=!?%~\[\]{}…-]"
 _ENDINGS = (
     "com|org|net|io|dev|local|internal|cloud|app|co|eu|de|us|uk|lan|yaml|yml|json|sh|txt|pem|key|crt|cer|csr|sql|dump|csv|conf|"
     "cfg|ini|env|log|xml|tar|tgz|gz|zip|toml|tf|py|js|properties|db|bak|list|service"
@@ -33,7 +33,7 @@ class Candidate:
 
 _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (Form.DOUBLE_ANGLE, re.compile(r"<<[ ]?(?P<body>[^\W\d][\w .:/-]{0,80}?)[ ]?>>(?!>)")),
-    (Form.ANGLE, re.compile(rf"\$?<(?P<body>(?:[\w\[(]{_INSIDE}{{0,118}}|\.\.\.|…))>")),
+    (Form.ANGLE, re.compile(rf"\$?<(?P<body>(?:[\w\[(\"]{_INSIDE}{{0,118}}|\.\.\.|…))>")),
     (Form.ANGLE, re.compile(r"&lt;(?P<body>\w[\w .:/|-]{0,80}?)&gt;")),
     (
         Form.MUSTACHE,
@@ -59,7 +59,7 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
         Form.WORD,
         re.compile(
-            r"(?<![\w.$-])(?P<body>[\w.-]*?(?:(?<![A-Za-z0-9])(?:x{3,}|XXX)(?![A-Za-z])|X{4,})[\w-]*)",
+            rf"(?<![\w.$-])(?P<body>[\w.-]*?(?:(?<![A-Za-z0-9])(?:x{{3,}}|XXX)(?![A-Za-z])|X{{4,}})[\w-]*{_SUFFIX})",
         ),
     ),
     (Form.WORD, re.compile(r"(?<![\w$-])(?P<body>YYYY(?:-?MM(?:-?DD)?)?)(?![\w-])")),

@@ -157,7 +157,7 @@ _DOCKER_VERBS = frozenset(
 
 @lru_cache(maxsize=4096)
 def key_of(body: str) -> str:
-    """Lower case words joined by `_`, without `your` and the like: the same for every spelling of a name."""
+    """Lower case words joined by `_`, without `your` and the like: the same for every spelling and for itself."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", body))
     if re.match(r"your[a-z]", body, re.IGNORECASE):
         spaced = body[4:]
@@ -166,7 +166,8 @@ def key_of(body: str) -> str:
         parts.pop(0)
     while len(parts) > 1 and parts[-1] in _TRAILING:
         parts.pop()
-    return "_".join(parts)[:80]
+    key = "_".join(parts)[:80].strip("_")
+    return key_of(key) if key != body and key else key
 
 
 def name_of(spot: Spot, text: str) -> tuple[str, str, tuple[str, ...]]:
@@ -185,15 +186,23 @@ def name_of(spot: Spot, text: str) -> tuple[str, str, tuple[str, ...]]:
             key = f"{hint}_{key}"
         elif hint:
             key = hint
-    return key or "value", default, choices
+    elif key.count("_") > 1 and (assigned := _assigned(spot, text)):
+        key = assigned
+    return key_of(key) or "value", default, choices
+
+
+def _assigned(spot: Spot, text: str) -> str:
+    """The variable of which a placeholder is the whole value: `NODE='<the node of the alert>'`."""
+    match = re.fullmatch(r"([A-Za-z_]\w*)=[\"']?", spot.before)
+    return key_of(match[1]) if match and re.match(r"[\"']?(?:[\s;&|)]|$)", text[spot.end : spot.end + 2] or " ") else ""
 
 
 def _hint(spot: Spot, text: str) -> str:
     """What an unnamed placeholder is given to: a flag, an assignment, a key of YAML or JSON, a kind of object."""
-    if match := re.search(r"([A-Za-z_][\w.-]*)[\"']?\s*(?:=|: ?)\s*[\"']?(?:Bearer |Basic )?$", spot.before):
-        return key_of(match[1].split(".")[-1])
-    if re.search(r"Bearer $", spot.before):
+    if re.search(r"(Bearer|[Tt]oken) $", spot.before):
         return "token"
+    if match := re.search(r"([A-Za-z_][\w.-]*)[\"']?\s*(?:=|: ?)\s*[\"']?(?:Basic )?$", spot.before):
+        return key_of(match[1].split(".")[-1])
     if match := re.match(r"['\"]?([a-z]{2,})[./\w]*/$", spot.before):
         return _singular(match[1])
     _, given = arguments(spot.command.words[: spot.word] if spot.word >= 0 else [])
@@ -232,7 +241,7 @@ def want_of(name: str, body: str) -> Want:
         return want if want is not None and (plain or tenant) else Want.TEXT
     if last in _SECRETS or last.endswith(("password", "passwd", "apikey", "token", "secret")):
         return Want.SECRET
-    if last in ("key", "keys") and len(parts) > 1:
+    if last == "key" and len(parts) > 1:
         return Want.TEXT if parts[-2] in _OPEN_KEYS else Want.SECRET
     if last == "address" and "email" in parts:
         return Want.TEXT
@@ -244,7 +253,7 @@ def want_of_spot(spot: Spot, name: str) -> Want:
     want, place = want_of(name, spot.body), want_of_place(spot)
     if re.search(r"\w[/:|,]\w", spot.body) and not default_of(spot.body)[1]:
         return Want.SECRET if place is Want.SECRET else Want.TEXT
-    if want is Want.SECRET and _is_object(spot):
+    if (want is Want.SECRET and _is_object(spot)) or name.split("_")[-1] in ("user", "username", "login"):
         return Want.TEXT
     if place is Want.SECRET and want is Want.TEXT:
         return place
@@ -260,10 +269,10 @@ def want_of_use(use: Use) -> Want:
 def _is_object(spot: Spot) -> bool:
     """Whether it names an object of a cluster: `get secret <secret>`."""
     name, given = arguments(spot.command.words[: spot.word] if spot.word >= 0 else [])
-    return name in _CLUSTER and (
-        any(word in ("secret", "secrets", "generic", "tls") for word in given[-2:])
-        or spot.before.startswith(("secret/", "secrets/"))
-    )
+    if name not in _CLUSTER:
+        return False
+    named = not spot.before and any(word in ("secret", "secrets", "generic", "tls") for word in given[-2:])
+    return named or spot.before.startswith(("secret/", "secrets/"))
 
 
 def want_of_place(place: Spot | Use) -> Want:

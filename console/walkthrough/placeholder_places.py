@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from console.core.runbooks.filling import Form
 from console.walkthrough.placeholder_forms import Candidate, is_comparison, is_markup, is_redirect
@@ -116,14 +116,14 @@ def _angle(
     if is_markup(one.body, closed) or is_comparison(one.body):
         return False
     line = before.rsplit("\n", 1)[-1]
-    if re.search(r"\(\?P?$|\\[kg]$|#include ?$|[Uu]sage:.*$|\w::?$|&$", line) and not re.search(r"[\w.]:$", line):
+    if re.search(r"\(\?P?$|\\[kg]$|#include ?$|\w::$", line):
         return False
     return not (re.search(r"[Uu]sage:", line) or (kind != "code" and (len(before) - len(before.rstrip("\\"))) % 2))
 
 
 def _mustache(one: Candidate, kind: str, text: str, command: Command, before: str) -> bool:
     name, given = arguments(command.words)
-    if name.startswith("ansible") or (_CONTROL.search(text) and kind == "body"):
+    if name.startswith("ansible") or _is_sought(name, before) or (_CONTROL.search(text) and kind == "body"):
         return False
     if kind == "word":
         return not (one.body.startswith(".") and _after_template_flag(given, before))
@@ -140,13 +140,15 @@ def _brace(one: Candidate, kind: str, command: Command, before: str, following: 
     if kind in ("body", "code"):
         return False
     name, given = arguments(command.words)
-    if name in _BRACED_PROGRAMS or any(word in _BRACED_PROGRAMS for word in given):
+    words = [bare(word) for word in command.words]
+    if name in _BRACED_PROGRAMS or any(word in _BRACED_PROGRAMS for word in words):
         return False
     if kind == "word" and (" " in one.body or following[:1] in ("<", ">")):
         return False
-    if any(word.endswith(f"{{{one.body}}}") and word.startswith("-") for word in given) or "-I" in given[-1:]:
+    own = f"{{{one.body}}}"
+    if "-I" in words[-1:] or any(word.startswith("-") and word.endswith(own) for word in words):
         return False
-    if any(word == f"{{{one.body}}}" and given[at - 1] in ("-I", "-i") for at, word in enumerate(given) if at):
+    if any(first in ("-I", "-i") and second == own for first, second in pairwise(words)):
         return False
     return not _after_template_flag(given, before) and not re.search(
         r"[\w)]$|=~? *$", before[-1:] if kind == "word" else ""
@@ -164,6 +166,8 @@ def _after_template_flag(given: list[str], before: str) -> bool:
 def _word(one: Candidate, kind: str, text: str, command: Command, before: str, following: str) -> bool:
     name, _ = arguments(command.words)
     body = one.body
+    if name in ("grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack") or _is_sought(name, before):
+        return False
     if "xxx" in body.lower():
         if name == "mktemp" or re.search(r"mktemp[^\n]*$", before) or following.startswith("("):
             return False
@@ -173,6 +177,11 @@ def _word(one: Candidate, kind: str, text: str, command: Command, before: str, f
     if re.fullmatch(r"[vV]?x\.y(\.z)?|x\.x", body) and kind != "word":
         return False
     return not (body.lower().startswith("your") and _prose(name, kind, before))
+
+
+def _is_sought(name: str, before: str) -> bool:
+    """Whether it is what a substitution looks for: `sed s/CHANGEME/…/`."""
+    return name in ("sed", "perl", "gsed") and bool(re.search(r"\bs([/|#,@!])[^/|#,@!]*$", before))
 
 
 def _prose(name: str, kind: str, before: str) -> bool:
@@ -241,7 +250,7 @@ def _fed(names: list[str]) -> str:
         name in SHELLS or name in _REMOTE or name in ("at", "batch", "crontab", "su", "sftp", "eval") for name in names
     ):
         return "shell"
-    if any(previous == ">" and _SCRIPTS.search(name) for previous, name in itertools.pairwise(names)):
+    if any(previous == ">" and _SCRIPTS.search(name) for previous, name in pairwise(names)):
         return "shell"
     if "tee" in names and any(_SCRIPTS.search(name) for name in names):
         return "shell"

@@ -20,7 +20,7 @@ _DOUBLED = re.compile(r"[^\\\"`$]+")
 _BODY = re.compile(r"[^\\`$\n]+")
 _INNER = re.compile(r"[^\\\"'`${}()\n]+")
 _NAME = re.compile(r"\$([A-Za-z_]\w*)")
-_BRACED = re.compile(r"\$\{([!#]?)([A-Za-z_]\w*)?(?:[0-9@*#?$!-]+)?(\[[^\]\n]*\])?(:?[-=?+]|[#%/^,@:]*)")
+_BRACED = re.compile(r"\$\{([!#]?)(?:([A-Za-z_]\w*)|[0-9]+|[@*#?$!-])?(\[[^\]\n]*\])?(:?[-=?+]|[#%/^,@:]*)")
 _DELIMITER = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([^\s;&|<>()'\"`$]+))")
 _KEYWORDS = frozenset(
     ("then", "do", "else", "if", "elif", "while", "until", "!", "{", "}", "time", "fi", "done", "coproc")
@@ -81,7 +81,7 @@ class _Walk:
         return True
 
     def _accepted(self, one: Candidate, where: Where) -> bool:
-        if where is Where.COMMENT:
+        if '"' in one.body and where in (Where.WORD, Where.DOUBLE):
             return False
         kind = "word" if where is Where.WORD else "body" if where in (Where.HEREDOC, Where.RAW) else "quoted"
         number = -1 if kind == "body" else len(self.command.words)

@@ -43,12 +43,14 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Variables:
     """What a text does with variables. settings: what it sets. uses: what it expands. again: spans that may run more
-    than once, or later (loops, functions). sourced: from where on something else may have set anything, or None.
+    than once (loops); later: spans that run when they are called (functions). sourced: from where on something else
+    may have set anything, or None.
     """
 
     settings: tuple[Setting, ...]
     uses: tuple[Use, ...]
     again: tuple[tuple[int, int], ...]
+    later: tuple[tuple[int, int], ...]
     sourced: int | None
 
     @property
@@ -64,16 +66,19 @@ def variables_of(text: str) -> Variables:
     offsets = _Offsets(text)
     settings: list[Setting] = []
     again: list[tuple[int, int]] = []
+    later: list[tuple[int, int]] = []
     for node in _nodes(parse(text).root_node):
         start, end = offsets(node.start_byte), offsets(node.end_byte)
-        if node.type in ("for_statement", "while_statement", "c_style_for_statement", "function_definition"):
+        if node.type in ("for_statement", "while_statement", "c_style_for_statement"):
             again.append((start, end))
+        elif node.type == "function_definition":
+            later.append((start, end))
         names = list(_names(node))
         if names:
             first, last, lasting = _scope(node, offsets, len(text))
             settings += [Setting(name, offsets(at) if at >= 0 else end, first, last, lasting) for name, at in names]
     settings += [Setting(use.name, use.start, 0, len(text), True) for use in found.uses if use.operator in ("=", ":=")]
-    return Variables(tuple(settings), found.uses, tuple(again), _sourced(text))
+    return Variables(tuple(settings), found.uses, tuple(again), tuple(later), _sourced(text))
 
 
 def unset(variables: Variables, known: Collection[str]) -> tuple[Use, ...]:
@@ -86,18 +91,18 @@ def unset(variables: Variables, known: Collection[str]) -> tuple[Use, ...]:
         and not _SPECIAL.fullmatch(use.name)
         and use.operator.lstrip(":") not in ("-", "=", "+")
         and not (variables.sourced is not None and use.start > variables.sourced)
-        and not any(
-            _reaches(setting, use, variables.again) for setting in variables.settings if setting.name == use.name
-        )
+        and not any(_reaches(setting, use, variables) for setting in variables.settings if setting.name == use.name)
         and not (use.name in ever and _is_test(use))
     )
 
 
-def _reaches(setting: Setting, use: Use, again: tuple[tuple[int, int], ...]) -> bool:
+def _reaches(setting: Setting, use: Use, variables: Variables) -> bool:
     if not setting.first <= use.start < setting.last:
         return False
-    return setting.at <= use.start or any(
-        begin <= use.start < end and begin < setting.at <= end for begin, end in again
+    return (
+        setting.at <= use.start
+        or any(begin <= use.start < end and begin < setting.at <= end for begin, end in variables.again)
+        or any(begin <= use.start < end for begin, end in variables.later)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from console.core.operations import Refused
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
@@ -23,7 +24,17 @@ from console.walkthrough.placeholder_places import code_of
 from console.walkthrough.placeholder_spots import Use, Where
 from console.walkthrough.quoting import check_expansion, put, put_secret
 
-__all__ = ["Filled", "fault_of", "filled", "in_step", "in_text", "options_of", "placeholders_of", "with_stand_ins"]
+__all__ = [
+    "Filled",
+    "fault_of",
+    "filled",
+    "in_step",
+    "in_text",
+    "options_of",
+    "placeholders_of",
+    "steps_of",
+    "with_stand_ins",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +63,13 @@ def placeholders_of(runbook: Runbook, known: Collection[str]) -> tuple[Placehold
 
     known: names of variables that are set for every step. What a step sets, later steps need not ask for.
     """
-    return _merged((step.number, place) for step, places in _steps(runbook, known) for place in places)
+    return _merged((step.number, place) for step, places in steps_of(runbook, known) for place in places)
 
 
 def in_step(runbook: Runbook, number: int, known: Collection[str]) -> tuple[Placeholder, ...]:
     """What one step of a runbook needs, as it is written there; variables that earlier steps set are not asked."""
-    return _merged((found.number, place) for found, places in _steps(runbook, known, number) for place in places)
+    here = [places for step, places in steps_of(runbook, known) if step.number == number]
+    return _merged((number, place) for places in here for place in places)
 
 
 def in_text(text: str, known: Collection[str], options: Options | None = None) -> tuple[Placeholder, ...]:
@@ -104,20 +116,21 @@ def filled(
     return Filled("".join((*parts, text[at:])), environ)
 
 
-def _steps(
-    runbook: Runbook, known: Collection[str], only: int | None = None
-) -> Iterable[tuple[Step, tuple[Place, ...]]]:
-    """The steps that run, each with what it needs; `only` asks for one of them."""
+def steps_of(runbook: Runbook, known: Collection[str]) -> tuple[tuple[Step, tuple[Place, ...]], ...]:
+    """The steps that run, each with the places at which it needs something."""
+    return _steps_of(runbook, frozenset(known))
+
+
+@lru_cache(maxsize=8)
+def _steps_of(runbook: Runbook, known: frozenset[str]) -> tuple[tuple[Step, tuple[Place, ...]], ...]:
     have = set(known)
+    found = []
     for step in runbook.steps:
-        if only is not None and step.number > only:
-            return
-        if not step.runnable or step.kind is not StepKind.COMMAND:
-            continue
-        options = options_of(runbook, step)
-        if only is None or step.number == only:
-            yield step, places_of(step.text, have, options)
-        have |= lasting(step.text, options)
+        if step.runnable and step.kind is StepKind.COMMAND:
+            options = options_of(runbook, step)
+            found.append((step, places_of(step.text, have, options)))
+            have |= lasting(step.text, options)
+    return tuple(found)
 
 
 def _merged(found: Iterable[tuple[int, Place]]) -> tuple[Placeholder, ...]:
