@@ -206,11 +206,11 @@ def parted(shell: Taken, secrets: Iterable[str]) -> tuple[State, tuple[tuple[str
         (name, None if value is not None and (looks_secret(name, value) or _holds(value, known)) else value)
         for name, value in shell.state.gone
     )
-    arguments = shell.state.arguments
-    if any(_holds(argument, known) or looks_secret("", argument) for argument in (*arguments, shell.state.last)):
-        arguments = ()
+    told = (*shell.state.arguments, shell.state.last)
+    exposed = any(_holds(argument, known) or looks_secret("", argument) for argument in told)
+    arguments = () if exposed else shell.state.arguments
     aliases = "" if _holds(shell.state.aliases, known) else shell.state.aliases
-    last = shell.state.last if len(arguments) == len(shell.state.arguments) and not _hidden(shell, carried) else ""
+    last = "" if exposed or _hidden(shell, carried) else shell.state.last
     state = replace(
         shell.state,
         variables=tuple(variables), functions=tuple(functions), gone=gone,
