@@ -33,7 +33,8 @@ def saving(fifo: Path) -> str:
         "builtin shift; done"
     )
     return (
-        '( builtin set -- "$?" "$_" "$@"; { '
+        # Where the keeper was killed nobody reads it, and bash, which is told to end, would wait for ever.
+        '( builtin set -- "$?" "$_" "$@"; builtin kill -0 "$PPID" || builtin exit "$1"; { '
         f'builtin printf "%s\\0" "{mark}<" "$PWD" "${{OLDPWD-}}" "${{IFS-unset}}" "$#" "$@"; '
         'builtin set +o; builtin printf "\\0"; builtin shopt -p; builtin printf "\\0"; '
         "builtin set +efuvx; builtin set +o posix; builtin trap - DEBUG ERR RETURN; "

@@ -196,9 +196,12 @@ class Terminal:
         if self._relayed is not None and self._relayed.full:
             time.sleep(0.005)
             return
-        try:
-            chunk = os.read(self.master, CHUNK)
-        except OSError:
+        chunk = b""
+        # A terminal gives little at a time.
+        with contextlib.suppress(OSError):
+            while len(chunk) < CHUNK and (more := os.read(self.master, CHUNK)):
+                chunk += more
+        if not chunk:
             return
         self._voice.feed(chunk)
         if self._relayed is not None:

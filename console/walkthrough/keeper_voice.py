@@ -141,9 +141,14 @@ class Voice:
 
     def hide(self, secret: str) -> None:
         """Blot this too from now on."""
-        self._say(self._source.end())
+        unfinished = bool(self._source.partial())
+        lines = self._source.end()
         self._secrets += (secret,)
         self._source = Lines(self._secrets, colours=True)
+        if unfinished and lines:
+            # The line goes on.
+            self._source.feed(lines.pop().encode("utf-8", "replace"))
+        self._say(lines)
 
     def due(self, now: float) -> float | None:
         """In how many seconds `tick` has something to do, None where it has not."""
