@@ -14,6 +14,7 @@ from console.core.readings import LogLine
 from console.core.rollouts.plan import RolloutPlan
 from console.core.runbook import Block, Runbook
 from console.core.system import System
+from console.engine.runbook_desk import RunbookDesk
 
 
 class Desk(Protocol):
@@ -27,6 +28,10 @@ class Desk(Protocol):
     @property
     def picture(self) -> Picture:
         """The newest picture."""
+
+    @property
+    def runbooks(self) -> RunbookDesk:
+        """Runbooks and their runs."""
 
     def start(self) -> None:
         """Begin to observe. Returns at once; the first picture comes when a source has answered or failed."""

@@ -28,6 +28,8 @@ from console.engine.loop import Loop
 from console.engine.operations import Operations
 from console.engine.practice import switch_fault
 from console.engine.rollouts import Rollouts
+from console.engine.runbook_surroundings import Surroundings
+from console.engine.runbooks import Runbooks
 from console.journal.journal import JournalError
 from console.sources.base import SourceError
 from console.systems.kubernetes_credentials import names_login
@@ -114,10 +116,30 @@ class Engine:
             read_only=read_only,
         )
 
+        self._runbooks = Runbooks(
+            Surroundings(
+                system,
+                environment,
+                books=self._books,
+                sources=lambda: self._loop.sources,
+                picture=lambda: self._loop.picture,
+                environ=environ,
+            ),
+            self._books,
+            self._operations,
+            clock=clock,
+            read_only=read_only,
+        )
+
     @property
     def picture(self) -> Picture:
         """The newest picture."""
         return self._loop.picture
+
+    @property
+    def runbooks(self) -> Runbooks:
+        """Runbooks and their runs."""
+        return self._runbooks
 
     @property
     def asks_for_login(self) -> bool:
@@ -374,6 +396,7 @@ class Engine:
         self._loop.dirty.set()
 
     def _publish(self, picture: Picture) -> None:
+        self._runbooks.tick_over()
         for listener in tuple(self._listeners):
             listener(picture)
 

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 from console.core.picture import Picture
+from console.core.runbooks.facts import Kind
 from console.core.states import Outcome
 from console.core.templates import digest
 from console.engine.books import Books
@@ -48,6 +49,9 @@ class Recovery:
     def _is_left(self, event: Event) -> bool:
         body = event.body
         if body.get("environment") != self._environment or event.host != socket.gethostname():
+            return False
+        if event.kind == Kind.STEP.value:
+            # A step has a process of its own that outlives the console; `steps.py` asks that one.
             return False
         return not lives(str(body.get("process", "")))
 
