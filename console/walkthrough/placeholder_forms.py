@@ -39,7 +39,7 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
         Form.MUSTACHE,
         re.compile(r"(?<![{$\\])\{\{[ \t]*(?P<body>\.?[A-Za-z_][\w.-]*(?: [A-Za-z_][\w.-]*){0,5})[ \t]*\}\}(?!\})"),
     ),
-    (Form.BRACE, re.compile(r"(?<![{$@%#\\])\{(?P<body>[A-Za-z][\w-]*(?: [A-Za-z][\w-]*){0,4})\}(?!\})")),
+    (Form.BRACE, re.compile(r"(?<![{$@%#\\])\{(?P<body>[^\W\d_][\w-]*(?: [^\W\d_][\w-]*){0,4})\}(?!\})")),
     (
         Form.WORD,
         re.compile(

@@ -32,6 +32,7 @@ __all__ = [
     "in_text",
     "options_of",
     "placeholders_of",
+    "set_before",
     "steps_of",
     "with_stand_ins",
 ]
@@ -70,6 +71,17 @@ def in_step(runbook: Runbook, number: int, known: Collection[str]) -> tuple[Plac
     """What one step of a runbook needs, as it is written there; variables that earlier steps set are not asked."""
     here = [places for step, places in steps_of(runbook, known) if step.number == number]
     return _merged((number, place) for places in here for place in places)
+
+
+def set_before(runbook: Runbook, number: int) -> frozenset[str]:
+    """The variables that the steps before one set for it, as far as they are run."""
+    before = (step for step in runbook.steps if step.number < number and step.runnable)
+    return frozenset(
+        name
+        for step in before
+        if step.kind is StepKind.COMMAND
+        for name in lasting(step.text, options_of(runbook, step))
+    )
 
 
 def in_text(text: str, known: Collection[str], options: Options | None = None) -> tuple[Placeholder, ...]:
@@ -158,7 +170,7 @@ def _answers(
     answers: dict[str, tuple[str, bool]] = {}
     for one in placeholders:
         secret = one.secret or one.name in secrets
-        value = secrets.get(one.name) or values.get(one.name) if secret else values.get(one.name)
+        value = (secrets if secret else values).get(one.name)
         if value:
             answers[key_of(one.name) or one.name.lower()] = (value, secret)
     return answers

@@ -1,0 +1,148 @@
+"""What one step would be if it were started now: its exact command, its danger, and why it cannot run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+from console.core.operations import Refused
+from console.core.runbooks.danger import Danger, Level
+from console.core.runbooks.document import Options, Runbook, Step, StepKind
+from console.core.runbooks.filling import Assessment, Placeholder
+from console.walkthrough.placeholder_finding import speaks_shell
+from console.walkthrough.placeholder_names import key_of
+from console.walkthrough.placeholders import Filled, fault_of, filled, in_step, options_of, set_before, with_stand_ins
+
+
+def assess(
+    runbook: Runbook,
+    number: int,
+    placeholders: Collection[Placeholder],
+    values: Mapping[str, str],
+    secrets: Mapping[str, str],
+    environ: Mapping[str, str],
+    system: str,
+) -> Assessment:
+    """A step as it would run now. Raises KeyError for a number that is not there; nothing else.
+
+    placeholders: the runbook's; values, secrets: the answers by name. environ: what blocks are given. system: the name
+    that is to be typed where neither the file nor the command has one.
+    """
+    return assess_filled(runbook, number, placeholders, values, secrets, environ, system)[0]
+
+
+def assess_filled(
+    runbook: Runbook,
+    number: int,
+    placeholders: Collection[Placeholder],
+    values: Mapping[str, str],
+    secrets: Mapping[str, str],
+    environ: Mapping[str, str],
+    system: str,
+) -> tuple[Assessment, Filled]:
+    """The same with what the step is given: the environment that its values need, secrets included."""
+    step = runbook.step(number)
+    options = options_of(runbook, step)
+    if not step.runnable or step.kind is not StepKind.COMMAND:
+        return _at_rest(step), Filled(step.text)
+    missing = _missing(runbook, step, placeholders, values, secrets, environ)
+    why_not = _asking(missing) or _faulty(step, placeholders, values, secrets)
+    done = Filled(step.text)
+    try:
+        known = {*environ, *set_before(runbook, number)}
+        done = filled(step.text, placeholders, values, secrets, options, known)
+    except Refused as refused:
+        why_not = why_not or str(refused)
+    plain = with_stand_ins(done.text, options)
+    danger = danger_in(plain, options, {**environ, **_shown(done.environ, placeholders, secrets)})
+    why_not = why_not or unsound(plain, options)
+    return (
+        Assessment(
+            step=number,
+            command=done.text,
+            digest=hashlib.sha256(done.text.encode("utf-8", "surrogatepass")).hexdigest(),
+            danger=danger,
+            missing=missing,
+            why_not=why_not,
+            target=(step.options.target or danger.target or system) if danger.level.asks else "",
+            variables=tuple(sorted(done.environ)),
+        ),
+        done,
+    )
+
+
+def danger_in(text: str, options: Options, known: Mapping[str, str]) -> Danger:
+    """The danger of a text whose placeholders are stood in for; that of another language cannot be told."""
+    if not speaks_shell(options):
+        return Danger(Level.UNKNOWN, f"what {options.interpreter} would do with it cannot be told from its text")
+    from console.walkthrough.danger.judging import danger_of
+
+    return danger_of(text, known)
+
+
+def unsound(text: str, options: Options) -> str:
+    """Why the step's interpreter cannot read a text; empty where it can."""
+    from console.walkthrough.sound import why_unsound
+
+    return why_unsound(text, options.interpreter)
+
+
+def _at_rest(step: Step) -> Assessment:
+    """A step that is looked at or ticked, not run."""
+    why = step.why_not or (
+        "it is a check: tick it when it is done"
+        if step.kind is StepKind.CHECK
+        else "it is shown and not run: do it by hand"
+    )
+    digest = hashlib.sha256(step.text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Assessment(step.number, step.text, digest, Danger(Level.READS), why_not=why)
+
+
+def _missing(
+    runbook: Runbook,
+    step: Step,
+    placeholders: Collection[Placeholder],
+    values: Mapping[str, str],
+    secrets: Mapping[str, str],
+    environ: Mapping[str, str],
+) -> tuple[Placeholder, ...]:
+    """What the step needs and has no answer; one that is not in the form is missing all the same."""
+    asked = {_key(one): one for one in placeholders}
+    here = [asked.get(_key(one), one) for one in in_step(runbook, step.number, environ)]
+    return tuple(one for one in here if _key(one) not in asked or not _answer(one, values, secrets))
+
+
+def _answer(placeholder: Placeholder, values: Mapping[str, str], secrets: Mapping[str, str]) -> str:
+    return secrets.get(placeholder.name) or ("" if placeholder.secret else values.get(placeholder.name, ""))
+
+
+def _key(placeholder: Placeholder) -> str:
+    return key_of(placeholder.name) or placeholder.name.lower()
+
+
+def _asking(missing: Collection[Placeholder]) -> str:
+    names = list(dict.fromkeys(one.written for one in missing))
+    if not names:
+        return ""
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"needs {listed}: v fills {'it' if len(names) == 1 else 'them'} in"
+
+
+def _faulty(
+    step: Step, placeholders: Collection[Placeholder], values: Mapping[str, str], secrets: Mapping[str, str]
+) -> str:
+    for one in placeholders:
+        given = _answer(one, values, secrets)
+        if given and step.number in one.steps and (fault := fault_of(one, given)):
+            return fault
+    return ""
+
+
+def _shown(
+    environ: Mapping[str, str], placeholders: Collection[Placeholder], secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """What may be resolved for a reader: values, never secrets."""
+    hidden = {value for value in secrets.values() if value}
+    return {
+        name: value for name, value in environ.items() if not name.startswith("HAKGAL_SECRET_") and value not in hidden
+    }
