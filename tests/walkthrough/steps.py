@@ -68,9 +68,9 @@ class Steps:
     def _hear(self, line: str) -> None:
         self.said.append(line)
         if line in self.when:
-            self.when[line]()
+            self.when.pop(line)()
 
     def _ask(self, text: str) -> None:
         self.asked.append(text)
         if text in self.when:
-            self.when[text]()
+            self.when.pop(text)()
