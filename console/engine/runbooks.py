@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 import re
 import secrets
 import threading
@@ -31,6 +32,8 @@ from console.engine.runbook_surroundings import Surroundings
 from console.engine.step_starting import Starting
 from console.engine.steps import Steps
 
+log = logging.getLogger(__name__)
+
 MOST_RUNS = 200
 LETTERS = "abcdefghjkmnpqrstuvwxyz"
 END = 8.0
@@ -56,6 +59,7 @@ class Runbooks:
         self._ledger = RunbookLedger(books, surroundings.environment.name, secrets=lambda: self._answers.secrets)
         self._lock = threading.Lock()
         self._due = 0.0
+        self._looking = threading.Lock()
         self._kept: dict[tuple[str, str], Runbook] = {}
         self._steps = Steps(
             self._ledger, operations, self._answers, root=self._root, expected=self._expected, clock=clock
@@ -73,10 +77,18 @@ class Runbooks:
             return
 
     def tick_over(self) -> None:
-        """Like `look`, once a second at most: for a loop to call as often as it likes."""
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + 1.0
-            self.look()
+        """Like `look`, in a thread and once a second at most: for a loop, which nothing here may hold up."""
+        if time.monotonic() < self._due or self._looking.locked():
+            return
+        self._due = time.monotonic() + 1.0
+        threading.Thread(target=self._look_on, name="runbooks", daemon=True).start()
+
+    def _look_on(self) -> None:
+        with self._looking:
+            try:
+                self.look()
+            except Exception:  # the edge of the task: it is looked at again in a second
+                log.exception("the steps that go on")
 
     def read(self, path: Path) -> Runbook:
         """Read a runbook. Raises Refused."""

@@ -44,7 +44,7 @@ def marked(ended: Ended, intent: Event, transcript: Path) -> tuple[Mark, str]:
 
 
 def _by(ended: Ended) -> str:
-    return f" by {ended.signal}" if ended.signal else ""
+    return f" by {ended.signal.removeprefix('SIG')}" if ended.signal else ""
 
 
 def result_of(ended: Ended, intent: Event, folder: Path, expected: str) -> tuple[Mark, str, dict[str, Any]]:

@@ -122,7 +122,12 @@ def test_a_step_that_ended_while_no_console_was_there_is_settled_with_its_true_o
     killed.wait()
     go.touch()
     wait_until(lambda: place.marks == 2, what="its last line")
-    engines = [place.engine() for _ in range(3)]
+    engines = [place.engine() for _ in range(4)]
+    looks = [threading.Thread(target=engine.runbooks.runs) for engine in engines]
+    for look in looks:
+        look.start()
+    for look in looks:
+        look.join()
     [run] = engines[0].runbooks.runs()
     for engine in engines:
         now = marked(engine.runbooks, run.id, 1, Mark.FAILED)

@@ -200,7 +200,46 @@ def test_run_all_goes_up_to_the_first_step_that_needs_a_person(place: RunbookPla
     assert over(engine, desk.run_all(run.id)).summary == "0 steps ran; no step is left"
 
 
-def test_run_all_stops_at_the_step_that_fails_and_at_alternatives(place: RunbookPlace) -> None:
+def test_run_all_lets_a_person_choose_between_alternatives_and_passes_the_others_by(place: RunbookPlace) -> None:
+    engine = place.engine()
+    desk = engine.runbooks
+    text = "# Way\n\n### Option 1\n\n```bash\necho one\n```\n\n### Option 2\n\n```bash\necho two\n```\n\n"
+    run = desk.begin(place.write(f"{text}## Then\n\n```bash\necho three\n```\n"))
+    stopped = over(engine, desk.run_all(run.id))
+    assert "it is one of several ways (Option 1); choose one" in stopped.summary, stopped
+    desk.go(run.id, 2)
+    assert done(engine, run.id, 2).outcome is Outcome.DONE
+    assert desk.run(run.id).here == 3
+    desk.go(run.id, 1)
+    assert over(engine, desk.run_all(run.id)).summary == "1 step ran; no step is left"
+    assert [step.mark for step in desk.run(run.id).steps] == [Mark.TODO, Mark.RAN, Mark.RAN]
+
+
+def test_a_checklist_item_is_ticked_behind_the_block_that_it_owns(place: RunbookPlace) -> None:
+    engine = place.engine()
+    desk = engine.runbooks
+    run = desk.begin(place.write("# Do\n\n- [ ] look at it:\n\n  ```bash\n  echo looked\n  ```\n\n- [ ] tell them\n"))
+    assert run.here == 2
+    assert "stopped before step 1 (line 3): it waits for a tick" in over(engine, desk.run_all(run.id)).summary
+    assert desk.tick(run.id, 1).here == 3
+    assert desk.tick(run.id, 3).done == 3
+    assert desk.tick(run.id, 3).step(3).mark is Mark.TODO, "a second tick takes the first one back"
+
+
+def test_run_all_can_be_stopped_with_the_step_it_is_at(place: RunbookPlace) -> None:
+    engine = place.engine()
+    run = engine.runbooks.begin(place.write("```bash\nsleep 60\n```\n\n```bash\necho never\n```\n"))
+    whole = engine.runbooks.run_all(run.id)
+    marked(engine.runbooks, run.id, 1, Mark.RUNNING)
+    with pytest.raises(Refused, match="goes on by itself already"):
+        engine.runbooks.run_all(run.id)
+    engine.cancel(whole.id)
+    ended = over(engine, whole)
+    assert ended.outcome is Outcome.FAILED and "stopped at step 1" in ended.summary and " by " in ended.summary
+    assert engine.runbooks.run(run.id).step(2).mark is Mark.TODO
+
+
+def test_run_all_stops_at_the_step_that_fails(place: RunbookPlace) -> None:
     engine = place.engine()
     run = engine.runbooks.begin(place.write("```bash\ntrue\n```\n\n```bash\nfalse\n```\n\n```bash\necho never\n```\n"))
     failed = over(engine, engine.runbooks.run_all(run.id))
@@ -269,6 +308,14 @@ def test_a_result_that_cannot_be_written_now_is_written_later(place: RunbookPlac
     away.rename(journal)
     assert engine.runbooks.run(run.id).step(1).mark is Mark.RAN
     assert [event.outcome for event in place.results()] == ["done"]
+
+
+def test_a_state_that_cannot_be_written_is_said_before_anything_begins(place: RunbookPlace) -> None:
+    desk = place.engine().runbooks
+    (place.state / "runs").write_text("a file where the folder should be")
+    with pytest.raises(Refused, match=r"runs/.*cannot be made"):
+        desk.begin(place.write(LOOK))
+    assert not place.events()
 
 
 def test_a_run_ends_in_a_persons_words_and_can_be_exported(place: RunbookPlace) -> None:
