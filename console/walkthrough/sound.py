@@ -151,7 +151,7 @@ def what_instead(text: str) -> str:
         return "a diff"
     if DOCKERFILE.match(head):
         return "a Dockerfile"
-    if PROMQL.match(head):
+    if PROMQL.match(head) and not re.match(r"\w+[ \t]*\([ \t]*\)", head):
         return "PromQL"
     return _data(said)
 

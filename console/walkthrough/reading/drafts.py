@@ -30,10 +30,10 @@ class Scope:
 
 @dataclass(slots=True, eq=False)
 class Set:
-    """A set of alternatives: the labels met so far, and the number of the first step in any of them."""
+    """A set of alternatives: the labels met so far, and the first step in any of them."""
 
     labels: list[str] = field(default_factory=list)
-    first: int | None = None
+    first: Draft | None = None
 
     def scope(self, label: str, level: int = 0) -> Scope:
         if label not in self.labels:
@@ -61,6 +61,12 @@ class Draft:
     scope: Scope | None = None
     number: int = 0
 
+    def enter(self, scope: Scope) -> None:
+        """Make it a step of an alternative."""
+        self.scope = scope
+        if scope.set_.first is None:
+            scope.set_.first = self
+
     def step(self) -> Step:
         """The step as it is known at the end."""
         scope = self.scope if self.scope is not None and len(self.scope.set_.labels) > 1 else None
@@ -68,7 +74,7 @@ class Draft:
             self.number, self.line, self.end, self.kind, self.path, self.title, self.language, self.written, self.text,
             self.kind is StepKind.COMMAND and not self.why_not, self.why_not, self.options, self.expected, self.ticked,
             self.owner.number if self.owner is not None else None,
-            scope.label if scope else "", scope.set_.first if scope else None,
+            scope.label if scope else "", scope.set_.first.number if scope and scope.set_.first else None,
         )  # fmt: skip
 
 

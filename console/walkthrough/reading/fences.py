@@ -11,6 +11,7 @@ from console.walkthrough.reading.expectations import commented_output
 from console.walkthrough.reading.programs import words
 from console.walkthrough.reading.sessions import FOREIGN, POWERSHELL, session_of
 from console.walkthrough.reading.shelltext import statements
+from console.walkthrough.sound import what_instead
 
 SCRIPTS = words("bash sh shell zsh ksh ash dash shellscript shell-script sh-script bash-script")
 SESSIONS = words(
@@ -31,7 +32,7 @@ ARROW = re.compile(r">\s+[A-Za-z_]+(?:\s+[\w'\"*{:-]|\s*;?\s*$)")
 LIKELY = re.compile(
     r"^[ \t]*(?:\$(?:[ >\t]|$)|[%>❯→➤λ][ \t]|➜|#[ \t]+[a-z./~$\[{\"'(]|\[?[\w.<>{}$*-]+@\S"
     r"|\([\w./ -]+\) ?[$\w~]|~|/[ \w]"
-    r"|(?:bash|sh|zsh|ash)(?:-[\d.]+)?[$#]|[\w-]{1,30}[#$] )",
+    r"|(?:bash|sh|zsh|ash)(?:-[\d.]+)?[$#]|[\w-]{1,30}[#$] |[a-z][\w.-]* +(?:[~/]\S* )?[$#] )",
     re.MULTILINE,
 )
 HEADED = re.compile(r"^[A-Z][A-Z0-9_()%/#-]+(?: [A-Z(]\S*)*(?: {2,}|\t)", re.MULTILINE)
@@ -39,6 +40,7 @@ RUNS = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 # What a console prints rather than takes: queries, data, sentences.
 NO_COMMAND = re.compile(r"[^a-zA-Z./~$\"']|[A-Z]|\w+\(|\w+\s+[-+*/=<>!]=?\s|\w+[{[:]|\w+:\s|\S+:$")
 PLAUSIBLE = re.compile(r"[a-z][\w.-]{0,30}(?: +[^\s()=]\S*)+$")
+NO_LOOK = "it does not look like a command"
 OTHER_PROMPT = "it is typed at another program's prompt, not in a shell"
 
 
@@ -82,7 +84,8 @@ def _script(content: str, lines: list[str], announced: bool, known: frozenset[st
             return _command(session.text, session.printed, inside=session.inside)
     if announced and not _begins(lines, known):
         return Judged(StepKind.NOTE, content, "it is output, not a command", is_output=True)
-    if content.lstrip()[:1] == ">" and ARROW.match(content.lstrip()):
+    begin = content.lstrip()[:300]
+    if (begin[:1] == ">" and ARROW.match(begin)) or FOREIGN.match(begin):
         return Judged(StepKind.NOTE, content, OTHER_PROMPT)
     if HEADED.search(content):
         cut = _printed_table(lines, known)
@@ -135,7 +138,11 @@ def _unsure(
     content: str, lines: list[str], language: str, announced: bool, adjacent: bool, known: frozenset[str]
 ) -> Judged:
     """A block that is labelled as a terminal, as text, or not at all."""
-    shown = Judged(StepKind.NOTE, content, "it does not look like a command", is_output=True)
+    other = what_instead(content) if content.strip() else ""
+    printed = other in ("", "JSON", "YAML", "XML", "HTML", "a printed table", "a log", "a diff")
+    shown = Judged(
+        StepKind.NOTE, content, f"it is {other}, not shell" if other else NO_LOOK, is_output=printed
+    )  # fmt: skip
     first = next((line.strip() for line in lines if line.strip()), "")
     if POWERSHELL.match(first):
         return Judged(StepKind.NOTE, content, "it is PowerShell, not shell")
@@ -143,7 +150,7 @@ def _unsure(
         session = session_of(lines, script=False, known=known)
         if session is not None and session.text.strip():
             return _command(session.text, session.printed, inside=session.inside)
-    if (FOREIGN.match(first) or ARROW.match(first)) and not is_command(first, known):
+    if FOREIGN.match(first) or (ARROW.match(first) and not is_command(first, known)):
         return Judged(StepKind.NOTE, content, OTHER_PROMPT)
     if language in PLAIN and language:
         return shown
@@ -153,6 +160,9 @@ def _unsure(
         lenient = language in SESSIONS and not announced and not adjacent and _plausible(lines)
         return _command(content, whole=True) if lenient else shown
     if announced and not begins:
+        return shown
+    if language in PLAIN and not begins and not any(is_command(line, known) for line in lines):
+        # Names with values and no command are a file of settings.
         return shown
     if commands == total or (commands >= 0.6 * total and not any(is_output(line) for line in lines)):
         return _script(content, lines, False, known)

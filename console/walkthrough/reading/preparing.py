@@ -20,6 +20,9 @@ LISTING = re.compile(r"\[(?:source|listing)?,?\s*(\w+)?[^\]]*\][ \t]*$")
 LABEL = re.compile(r"""(?:label|name|title|header|tabName|value)\s*=\s*\{?["']([^"']+)["']""")
 # Ends what stands above it, as an empty line would not: indented code goes on behind those.
 NOTHING = "<!-- -->"
+# Tags of Jekyll and Hugo between which a listing stands.
+LISTINGS = ("highlight", "text", "code", "codeblock", "code-block", "command", "bash", "shell", "console")
+NAMED_LANGUAGE = re.compile(r"""lang(?:uage)?\s*=\s*["']?([\w-]+)""")
 VERBATIM = ("pre", "code", "script", "style", "textarea", "kbd")
 TAB_TAGS = ("tabitem", "tab", "tab-item")
 TABS_TAGS = ("tabs", "tabset", "tab-set", "codegroup", "code-group", "tabbed-set")
@@ -61,7 +64,7 @@ def prepare(text: str) -> Prepared:
                 fence = ""
             continue
         if fence or bare[0] not in "!?=:/{<[-":
-            if (fence == "----" and bare.rstrip() == fence) or (fence == "{" and _ends_highlight(bare)):
+            if (fence == "----" and bare.rstrip() == fence) or (fence[:1] == "{" and _ends(bare, fence[1:])):
                 lines[number], fence = _like(line, "````"), ""
                 prepared.shut.add(number)
             continue
@@ -126,15 +129,18 @@ def _liquid(prepared: Prepared, number: int, line: str, bare: str) -> tuple[str,
         return line, ""
     closing, word, rest = bool(found[1]) or found[2].startswith("end"), found[2].lower(), found[3]
     word = word.removeprefix("end")
-    if word == "highlight" and not closing:
-        return _like(line, f"````{(rest.split() or [''])[0].strip(chr(34))}"), "{"
+    if word in LISTINGS and not closing:
+        language = NAMED_LANGUAGE.search(rest) or re.match(r"[\"']?([\w-]+)[\"']?(?:[\s,]|$)", rest)
+        named = word if word in ("bash", "shell", "console") else language[1] if language else ""
+        return _like(line, f"````{named}"), f"{{{word}"
     _tab(prepared, number, word, closing, rest)
     return _like(line, NOTHING), ""
 
 
-def _ends_highlight(bare: str) -> bool:
+def _ends(bare: str, word: str) -> bool:
+    """Whether this line ends the listing that a tag of that name has begun."""
     found = LIQUID.match(bare)
-    return bool(found) and found is not None and f"{found[1]}{found[2]}".lower() in ("/highlight", "endhighlight")
+    return found is not None and f"{found[1]}{found[2]}".lower() in (f"/{word}", f"end{word}")
 
 
 def _tags(prepared: Prepared, number: int, line: str, bare: str) -> str:

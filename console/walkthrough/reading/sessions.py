@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.walkthrough.reading.commands import is_command, is_output
-from console.walkthrough.reading.shelltext import Reading, take
+from console.walkthrough.reading.shelltext import Ends, Reading, take
 
 PLACE = r"[\w.<>{}$*-]+@[\w.:<>{}$*-]+"
 # A prompt and the command behind it. Each form begins with a sign of its own, or with who and where one is.
@@ -23,6 +23,8 @@ PROMPT = re.compile(
       | [❯→➤λ](?=\ )
       | [\w-]{{1,30}}(?:-\d+)?\#(?=\ [a-z])            # router# show, host# reboot
       | [a-z][\w-]{{0,30}}\$(?=\ [a-z])                # host$ ls
+      | [a-z][\w.-]*\d[\w.-]*\ (?:[~/]\S*\ )?[$\#](?=\ )   # db-01 $, db-01 ~ #
+      | [a-z][\w-]*\ {{2,40}}[$](?=\ )                 # laptop      $
     )(?:[ \t]+|$)""",
     re.VERBOSE,
 )
@@ -32,7 +34,7 @@ ROOT = re.compile(r"\#[ \t]+(?=[\w./~$\"'(\[{])")
 FOREIGN = re.compile(
     r"(?:mysql|mariadb(?: \[[^\]]*\])?|MariaDB \[[^\]]*\]|sqlite|ceph|hive|scala|irb\([^)]*\)[\d:]*|"
     r"\[\d+\] pry\([^)]*\)|cqlsh(?::\w+)?|hbase[^>]{0,30}|127\.0\.0\.1:\d+|localhost:\d+|redis[\w.:-]{0,60}|"
-    r"\w+[=\-(][#>]|\w+=>|>>|[\w-]+ (?:\[[^\]]*\] )?\w*>|telnet|ftp|sftp|gdb|\(gdb\)|\(pdb\)|consul|"
+    r"\w+[=\-(]|>>|telnet|ftp|sftp|gdb|\(gdb\)|\(pdb\)|consul|"
     r"test|admin|PS [A-Za-z]:[^>]{0,100}|[A-Za-z]:\\[^>]{0,100})[>#]?[>#] ?"
 )
 POWERSHELL = re.compile(r"PS(?: [A-Za-z]:[^>]{0,100})?> |[A-Za-z]:\\[^>]{0,100}>")
@@ -59,6 +61,8 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
     printed: list[str] = []
     inside = False
     first = min(marks)
+    ends = Ends(lines)
+    said = _comments(lines, marks)
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -66,19 +70,28 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
         if width is None:
             comment = line.lstrip().startswith("# ")
             before = at < first and (comment or is_command(line, known))
-            if before or (comment and at + 1 in marks and not (printed and printed[-1].strip())):
+            if before or (at in said and not (printed and printed[-1].strip())):
                 typed.append(line)
             elif typed or line.strip():
                 printed.append(line)
                 inside = inside or FOREIGN.match(line.strip()) is not None
             at += 1
             continue
-        end, statement = _statement(lines, at, width, marks)
+        end, statement = _statement(lines, at, width, marks, ends)
         if statement[0].strip():
             typed += statement
         at = end
     text = "".join(f"{line}\n" for line in typed)
     return Session(text, _block(printed), inside)
+
+
+def _comments(lines: Sequence[str], marks: dict[int, int]) -> set[int]:
+    """The comments that lead to a prompt."""
+    found: set[int] = set()
+    for at in range(len(lines) - 1, -1, -1):
+        if at not in marks and lines[at].lstrip().startswith("# ") and (at + 1 in marks or at + 1 in found):
+            found.add(at)
+    return found
 
 
 def _block(printed: Sequence[str]) -> str:
@@ -138,7 +151,7 @@ def _is_first(lines: Sequence[str], marks: dict[int, int], known: frozenset[str]
     )
 
 
-def _statement(lines: Sequence[str], at: int, width: int, marks: dict[int, int]) -> tuple[int, list[str]]:
+def _statement(lines: Sequence[str], at: int, width: int, marks: dict[int, int], ends: Ends) -> tuple[int, list[str]]:
     """The whole statement that begins at a prompt: where it ends, and its lines without `> ` before them."""
     statement = [lines[at][width:]]
     reading = Reading()
@@ -146,10 +159,11 @@ def _statement(lines: Sequence[str], at: int, width: int, marks: dict[int, int])
     if reading.whole:
         return at + 1, statement
     end = at + 1
+    shut = ends.after(end, reading.heredocs[-1][0]) if reading.heredocs else 0
     arrows = end < len(lines) and re.match(r"\s*>(?: |$)", lines[end]) is not None
     while end < len(lines) and not reading.whole:
         # A line at a prompt begins anew, whatever was left open.
-        if end in marks and not (reading.heredocs and arrows):
+        if end in marks and end >= shut:
             break
         line = lines[end]
         arrow = re.match(r"\s*> ?", line) if arrows else None

@@ -6,6 +6,7 @@ Not a parser of bash: enough to know which lines belong together, in time that g
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,9 @@ def statements(lines: Sequence[str]) -> list[tuple[int, int]]:
     A quote or nesting that never ends takes one line and no more, for it is most likely not shell.
     """
     found: list[tuple[int, int]] = []
+    ends = Ends(lines)
+    # What is read in vain, line for line: with a bound, or a text of open quotes would be read over and over.
+    vain = 4 * len(lines) + 400
     at = 0
     while at < len(lines):
         bare = lines[at].strip()
@@ -95,16 +99,34 @@ def statements(lines: Sequence[str]) -> list[tuple[int, int]]:
             at += 1
             continue
         reading = Reading()
-        end = at
-        # What does not end within this many lines is not looked at to the end, or long texts would take for ever.
-        last = min(len(lines), at + 400)
-        while end < last:
+        take(reading, lines[at])
+        end = at + 1
+        while end < len(lines) and end - at < vain and not reading.whole:
+            if reading.heredocs and not ends.after(end, reading.heredocs[0][0]):
+                break
             take(reading, lines[end])
             end += 1
-            if reading.whole:
-                break
-        if not reading.whole and end < len(lines) and not reading.heredocs:
+        if not reading.whole and (end < len(lines) or reading.quote):
+            vain -= end - at
             end = at + 1
         found.append((at, end))
         at = end
     return found
+
+
+class Ends:
+    """Where lines stand that may end a here-document; looked up when the first one is asked for."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._places: dict[str, list[int]] | None = None
+
+    def after(self, begin: int, delimiter: str) -> int:
+        """The line that ends it, at `begin` or later; 0 where none does. A `> ` before it may be a prompt."""
+        if self._places is None:
+            self._places = {}
+            for at, line in enumerate(self._lines):
+                self._places.setdefault(line.strip().removeprefix(">").strip(), []).append(at)
+        places = self._places.get(delimiter, [])
+        at = bisect_left(places, begin)
+        return places[at] if at < len(places) else 0

@@ -87,8 +87,6 @@ class Walk:
                 self._close(kind)
         for number, draft in enumerate(self.drafts, 1):
             draft.number = number
-            if draft.scope is not None and draft.scope.set_.first is None:
-                draft.scope.set_.first = number
 
     # ── headings, containers, tabs ────────────────────────────────────────────────────────────────────────────────
     def _heading(self, token: Token, content: str) -> None:
@@ -157,7 +155,7 @@ class Walk:
         first = container.kind == "list_item_open" and self._tokens[at - 2].type == "list_item_open"
         task = TASK.match(text) if first else None
         if task is not None and token.map is not None:
-            container.task = self._check(text[task.end() :], (task[1] or task[2]) in "xX☑✅", token)
+            container.task = self._check(text[task.end() :], (task[1] or task[2] or " ") in "xX☑✅", token)
             self._said, self._silent, self._another = text[task.end() :], False, None
             return
         option = named_option(text) if text[:1] in "*_`#([" or first or len(text) < 80 else None
@@ -206,8 +204,8 @@ class Walk:
         return next((one.task for one in reversed(self._containers) if one.task is not None), None)
 
     def _add(self, draft: Draft) -> Draft:
-        if self._scopes:
-            draft.scope = self._scopes[-1]
+        for scope in self._scopes:
+            draft.enter(scope)
         self.drafts.append(draft)
         return draft
 
@@ -258,7 +256,7 @@ class Walk:
                 judged.expected, owner=owner,
             )  # fmt: skip
             self._found(draft, judged)
-        self._said, self._silent = "", True
+        self._said, self._silent = "", judged.kind is StepKind.COMMAND
 
     def _found(self, draft: Draft, judged: Judged) -> None:
         """Put a block's step where it belongs: as another way, as what was expected, or for itself."""
@@ -277,8 +275,8 @@ class Walk:
             if not self._scopes and (other.scope is None or other.scope.level == PAIR):
                 alternatives = other.scope.set_ if other.scope else Set()
                 if other.scope is None:
-                    other.scope = alternatives.scope("Option 1", PAIR)
-                draft.scope = alternatives.scope(f"Option {len(alternatives.labels) + 1}", PAIR)
+                    other.enter(alternatives.scope("Option 1", PAIR))
+                draft.enter(alternatives.scope(f"Option {len(alternatives.labels) + 1}", PAIR))
             self._another = None
         self._command = draft
 
@@ -303,7 +301,7 @@ class Walk:
             )  # fmt: skip
             self._add(draft)
             if part.label:
-                draft.scope = alternatives.scope(part.label, PART)
+                draft.enter(alternatives.scope(part.label, PART))
             self._command = draft
         self._another = None
 
