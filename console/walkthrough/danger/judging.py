@@ -1,0 +1,134 @@
+"""The danger of shell text: every command in it judged, the worst one told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from console.core.runbooks.danger import Danger, Level
+from console.walkthrough.danger.calls import Call, Redirect, Script
+from console.walkthrough.danger.findings import (
+    READING,
+    Finding,
+    cannot_tell,
+    changes,
+    destroys,
+    pairs,
+    reads,
+    worst,
+)
+from console.walkthrough.danger.programs import BUILTINS, rule_of
+from console.walkthrough.danger.reading import read_script
+from console.walkthrough.danger.words import Word, shown
+
+_DEEPEST = 12
+_NONE: Mapping[str, str] = MappingProxyType({})
+_HARMLESS_TARGETS = re.compile(r"/dev/(null|stdout|stderr|tty|fd/\d+|full|zero)|/proc/self/fd/\d+|&?-|\d+")
+# Variables that make other programs run something.
+_RUNS_CODE = frozenset(
+    {"LD_PRELOAD", "BASH_ENV", "PROMPT_COMMAND", "GIT_SSH_COMMAND", "GIT_EXTERNAL_DIFF", "ENV", "PS4"}
+)
+
+
+def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
+    """What the text would do. known: values that variables have when it runs. Never raises."""
+    judge = Judge(known)
+    try:
+        script = read_script(text, known)
+        judge.functions |= script.functions
+        judged = [(call, judge.call(call)) for call in script.calls]
+    except RecursionError:
+        return Danger(Level.UNKNOWN, "the text is nested too deeply to be read")
+    findings = [finding for _, finding in judged]
+    if script.fault:
+        findings.append(cannot_tell(script.fault))
+    top = worst(findings)
+    risky = tuple(_as_run(call) for call, finding in judged if finding.level.asks)
+    why = top.why or next((finding.why for finding in findings if finding.why), "")
+    why = re.sub(r"\s+", " ", why).strip()
+    safer = top.safer.replace(" …", "").replace("…", "{}") if top.level.asks or top.safer else ""
+    touches = tuple(pair for pair in top.touches if "…" not in pair[1])
+    why = why.replace("…", "what it is fed")
+    return Danger(top.level, why[:200], tuple(dict.fromkeys(risky)), touches, safer, top.target.replace("…", ""))
+
+
+class Judge:
+    """The bench: judges commands and texts within commands, as deep as they go."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.functions: set[str] = set()
+        self._depth = 0
+
+    def script(self, text: str, *, elsewhere: bool = False) -> Finding:
+        if self._depth >= _DEEPEST:
+            return cannot_tell("commands within commands go too deep to be read")
+        self._depth += 1
+        script: Script = read_script(text, _NONE if elsewhere else self.known)
+        self.functions |= script.functions
+        findings = [self.call(call) for call in script.calls]
+        self._depth -= 1
+        if script.fault:
+            findings.append(cannot_tell(script.fault))
+        return worst(findings)
+
+    def call(self, call: Call) -> Finding:
+        findings = [self._program(call)]
+        findings += [_written(redirect, call) for redirect in call.redirects]
+        for name, value in call.sets:
+            if name in _RUNS_CODE and value.text:
+                findings.append(cannot_tell(f"what {name} makes it run cannot be told"))
+        return worst(findings)
+
+    def _program(self, call: Call) -> Finding:
+        if not call.words:
+            return READING
+        first = call.words[0]
+        if not first.known:
+            return cannot_tell(f"which program {first.text} is cannot be told")
+        if first.text in self.functions:
+            return READING
+        if not first.text:
+            return READING if len(call.words) == 1 else cannot_tell("the program has no name")
+        folder, slash, name = first.text.rpartition("/")
+        if slash and name in BUILTINS and not folder.startswith(("/", "~")):
+            return cannot_tell(f"what {first.text} does cannot be told", (("file", first.text),))
+        rule = rule_of(name)
+        if rule is None:
+            return cannot_tell(f"what {name} does is not known here", (("file", first.text),) if slash else ())
+        if self._depth >= _DEEPEST:
+            return cannot_tell("commands within commands go too deep to be read")
+        self._depth += 1
+        finding = rule(call, self)
+        self._depth -= 1
+        return finding
+
+
+def _written(redirect: Redirect, call: Call) -> Finding:
+    """What a redirect does to its file."""
+    target = redirect.target
+    if _HARMLESS_TARGETS.fullmatch(target.text) or target.own:
+        return READING
+    if target.start.startswith(("/dev/tcp/", "/dev/udp/")):
+        program = call.words[0].literal if call.words else ":"
+        place = target.text.split("/")[3:5]
+        touches = tuple(zip(("host", "port"), place, strict=False))
+        if program in (":", "true", "exec", "cat", "timeout") or (program == "echo" and len(call.words) == 1):
+            return reads("opens a connection", touches)
+        return cannot_tell("what a server makes of what is sent to it cannot be told", touches)
+    touches = pairs("file", [target])
+    if redirect.appends:
+        return changes(f"appends to {target.text}", touches, target=target.literal)
+    safer = f"ls -l {target.shown}"
+    return destroys(f"writes over {target.text}", touches, safer=safer, target=target.literal)
+
+
+def _as_run(call: Call) -> str:
+    parts = [shown(call.words)] if call.words else []
+    parts += [f"{'>>' if redirect.appends else '>'} {_target(redirect.target)}" for redirect in call.redirects]
+    return " ".join([f"{name}={value.shown}" for name, value in call.sets] + parts)
+
+
+def _target(word: Word) -> str:
+    return word.shown
