@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from console.walkthrough.redact import CONTROL, Lines
@@ -120,6 +120,7 @@ class Voice:
         self._bytes = 0
         self._unsaid = 0
         self._skipped: deque[str] = deque(maxlen=LAST)
+        self._owed: list[str] = []
         self._sending = b""
         self._told_at = 0.0
         self._fed_at = 0.0
@@ -157,9 +158,14 @@ class Voice:
         return None if self._quiet else max(self._fed_at + QUIET - now, 0.0)
 
     def tick(self, now: float) -> None:
-        """Tell what waits, and a line that stands unfinished for a moment: a prompt."""
-        if not self._quiet and now - self._fed_at >= QUIET:
+        """Tell what waits. When it is quiet for a moment: the end of what was not told, and the line that stands
+        unfinished, such as a prompt.
+        """
+        if now - self._told_at >= TICK:
+            self._flush(now)
+        if not self._quiet and now - self._fed_at >= QUIET and not (self._waiting or self._unsaid):
             self._quiet = True
+            self._catch_up()
             partial = self._source.partial()
             if partial != self._partial:
                 self._partial = partial
@@ -167,8 +173,6 @@ class Voice:
                 # Who comes later has no pipe.
                 with contextlib.suppress(OSError):
                     self._prompt.write_text(partial, encoding="utf-8", errors="replace")
-        if now - self._told_at >= TICK:
-            self._flush(now)
 
     def end(self, within: float = 1.0) -> None:
         """The output is over: tell its last lines, as long as anybody reads them, and close the transcript."""
@@ -176,8 +180,9 @@ class Voice:
         self.transcript.close()
         deadline = time.monotonic() + within
         while self._listener >= 0 and time.monotonic() < deadline:
-            self._told_at = 0.0
-            self._flush(time.monotonic(), last=True)
+            self._flush(time.monotonic())
+            if not (self._waiting or self._unsaid):
+                self._catch_up()
             if not (self._sending or self._waiting or self._unsaid):
                 return
             time.sleep(TICK / 5)
@@ -208,22 +213,24 @@ class Voice:
         self._bytes += len(line)
         self._waiting.append(line)
 
-    def _flush(self, now: float, *, last: bool = False) -> None:
+    def _flush(self, now: float) -> None:
         self._push()
         if self._sending or not (self._waiting or self._unsaid):
             return
         self._told_at = now
-        message: dict[str, object] = {"lines": self._waiting}
-        shown = list(self._skipped) if last and self._unsaid else []
-        if unsaid := self._unsaid - len(shown):
-            message["unsaid"] = unsaid
-        if shown:
-            message["last"] = shown
+        # The last ones are not counted yet: they are told if it is quiet after them.
+        message = {"before": len(self._owed), "lines": self._waiting, "unsaid": self._unsaid - len(self._skipped)}
+        self._owed = list(self._skipped)
         self._waiting, self._bytes, self._unsaid = [], 0, 0
         self._skipped.clear()
         self._send(message)
 
-    def _send(self, message: dict[str, object]) -> None:
+    def _catch_up(self) -> None:
+        if self._owed:
+            self._send({"lines": self._owed})
+            self._owed = []
+
+    def _send(self, message: Mapping[str, object]) -> None:
         if self._listener < 0 or len(self._sending) > MOST_BYTES:
             return
         self._sending += json.dumps(message).encode() + b"\n"

@@ -325,12 +325,12 @@ def _as_json(spec: Spec) -> dict[str, Any]:
 
 
 def _told(message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if unsaid := message.get("before"):
+        yield "line", _not_shown(unsaid)
     for line in message.get("lines", ()):
         yield "line", line
     if unsaid := message.get("unsaid"):
         yield "line", _not_shown(unsaid)
-    for line in message.get("last", ()):
-        yield "line", line
     if "partial" in message:
         yield "partial", message["partial"]
     yield "", ""
