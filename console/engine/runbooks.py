@@ -35,6 +35,7 @@ from console.engine.steps import Steps
 log = logging.getLogger(__name__)
 
 MOST_RUNS = 200
+MOST_KEPT = 8
 LETTERS = "abcdefghjkmnpqrstuvwxyz"
 END = 8.0
 
@@ -125,6 +126,7 @@ class Runbooks:
         folder = self._folder(run)
         folder.make()
         folder.keep(runbook, raw)
+        self._hold(run, runbook)
         return self._ledger.write(
             Kind.BEGUN,
             run,
@@ -353,11 +355,15 @@ class Runbooks:
             found = self._kept.get(key)
         if found is None:
             found = parse_runbook(run.path, self._folder(run.id).kept(run))
-            with self._lock:
-                while len(self._kept) >= 8:
-                    del self._kept[next(iter(self._kept))]
-                self._kept[key] = found
+            self._hold(run.id, found)
         return found
+
+    def _hold(self, run: str, runbook: Runbook) -> None:
+        """Keep a runbook as read, for a while."""
+        with self._lock:
+            while len(self._kept) >= MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[run, runbook.digest] = runbook
 
     def _placeholders(self, run: Run) -> tuple[Any, ...]:
         return self._answers.placeholders(run, self._document(run))
