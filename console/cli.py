@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "print what the console sees, once",
     "rollout": "start, see and steer a phased rollout",
     "watch": "drive rollouts without a screen; in the background, or as a systemd unit",
+    "runbook": "check, show and walk through Markdown runbooks, and export what was done",
     "rehearse": "run a rollout plan in virtual time against scripted metrics",
     "rollback": "return a deployment to the version recorded good, or to a revision",
     "bypass": "grant, revoke or show the emergency bypass",
