@@ -39,7 +39,7 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
         Form.MUSTACHE,
         re.compile(r"(?<![{$\\])\{\{[ \t]*(?P<body>\.?[A-Za-z_][\w.-]*(?: [A-Za-z_][\w.-]*){0,5})[ \t]*\}\}(?!\})"),
     ),
-    (Form.BRACE, re.compile(r"(?<![{$@%#\\])\{(?P<body>[^\W\d_][\w-]*(?: [^\W\d_][\w-]*){0,4})\}(?!\})")),
+    (Form.BRACE, re.compile(r"(?<![{$@%#\\])\{(?P<body>[^\W\d_][\w./-]*(?: [^\W\d_][\w./-]*){0,4})\}(?!\})")),
     (
         Form.WORD,
         re.compile(
@@ -84,6 +84,8 @@ def closings(text: str) -> frozenset[str]:
 
 
 _MARKUP = frozenset(("br", "hr", "br/", "p", "html", "!doctype html"))
+# What tools print where there is nothing; commands look for it: `docker images | grep '<none>'`.
+_PRINTED = frozenset(("none", "nil", "null", "unset", "pending", "unknown", "empty", "invalid", "no value", "defunct"))
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _FILE = re.compile(r"[\w./~-]*(\.\w{1,5}|/[\w.-]+)")
 
@@ -95,6 +97,7 @@ def is_markup(body: str, closed: frozenset[str]) -> bool:
         first in closed
         or body.lower() in _MARKUP
         or body.endswith("/")
+        or body.lower() in _PRINTED
         or _ADDRESS.fullmatch(body)
         or re.match(r"[\w:-]+ [\w:-]+=", body)
     )

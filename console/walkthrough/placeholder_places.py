@@ -112,7 +112,7 @@ def _angle(
     if text.startswith("&lt;", one.start):
         return True
     if kind == "word":
-        return not is_redirect(one.body, following) and not before.endswith("<")
+        return not is_redirect(one.body, following) and not before.endswith("<") and one.body != "none"
     if is_markup(one.body, closed) or is_comparison(one.body):
         return False
     line = before.rsplit("\n", 1)[-1]
@@ -143,16 +143,15 @@ def _brace(one: Candidate, kind: str, command: Command, before: str, following: 
     words = [bare(word) for word in command.words]
     if name in _BRACED_PROGRAMS or any(word in _BRACED_PROGRAMS for word in words):
         return False
-    if kind == "word" and (" " in one.body or following[:1] in ("<", ">")):
+    if ".." in one.body or (kind == "word" and re.match(r"[<>](?!<?[\w.][^<>\n]*>)", following)):
         return False
     own = f"{{{one.body}}}"
     if "-I" in words[-1:] or any(word.startswith("-") and word.endswith(own) for word in words):
         return False
     if any(first in ("-I", "-i") and second == own for first, second in pairwise(words)):
         return False
-    return not _after_template_flag(given, before) and not re.search(
-        r"[\w)]$|=~? *$", before[-1:] if kind == "word" else ""
-    )
+    flag = given[-1] if given else ""
+    return flag in ("-f", "-F", "-t") or not _after_template_flag(given, before)
 
 
 def _after_template_flag(given: list[str], before: str) -> bool:
@@ -268,6 +267,8 @@ def _shell_code(names: list[str], words: list[str], word: int, before: str) -> s
     if name in ("declare", "typeset", "local", "readonly", "export") and (
         not bare(before).count("=") or any(re.match(r"-\w*[iaAn]", part) for part in words[1:])
     ):
+        return "shell"
+    if name in ("scp", "rsync") and ":" in before:
         return "shell"
     if name in ("test", "[", "printf", "[[") and "-v" in words[max(0, word - 1) : word]:
         return "shell"

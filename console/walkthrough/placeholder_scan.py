@@ -108,6 +108,9 @@ class _Walk:
         self.word = -1
         if written in _KEYWORDS and not self.command.words:
             return
+        if written == "{" and self.command.words[:1] == ["function"]:
+            self.separate(False)
+            return
         self.command.words.append(written)
 
     def separate(self, piped: bool) -> None:

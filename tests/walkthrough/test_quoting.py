@@ -279,6 +279,13 @@ CODE = (
     "printf -v <thing> x",
     "echo $(( <thing> ))",
     "gcloud compute ssh x --command '<thing>'",
+    "gcloud compute ssh x -- 'SEEN <thing>'",
+    "scp <thing> host:/x/<thing>",
+    "function f { eval <thing>; }",
+    "if eval <thing>; then :; fi",
+    "case x in x) eval <thing>;; esac",
+    "sshpass -p pw ssh host SEEN <thing>",
+    "nsenter -t 1 -m -- sh -c 'SEEN <thing>'",
 )
 
 
