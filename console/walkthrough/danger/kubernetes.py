@@ -200,7 +200,7 @@ def _dry(use: Use) -> str:
         return "none"
     last = values[-1]
     if last is None:
-        return "client"
+        return "none" if any(word.literal == "none" for word in use.given.operands) else "client"
     if not last.known:
         return "none"
     return "none" if last.text.lower() in ("none", "false", "f", "0", "") else last.text

@@ -12,6 +12,8 @@ from console.walkthrough.danger.words import Word
 
 _OPEN = re.compile(r"\$\{[^}]*\}|\$\w+|\$\([^)]*\)|`[^`]*`")
 _STAND_IN = 987654321
+# Where quotes got lost on the way, the data says less than the text.
+_ZERO = re.compile(r"\breplicas[\\\"']*\s*:\s*[\\\"']*0+\b(?!\.)")
 
 
 def judge_patch(body: Word, what: str) -> Finding:
@@ -20,7 +22,7 @@ def judge_patch(body: Word, what: str) -> Finding:
     if not isinstance(data, dict | list):
         return cannot_tell(f"the patch of {what} cannot be read")
     replicas = list(_replicas(data))
-    if any(_is_zero(value) for value in replicas):
+    if any(_is_zero(value) for value in replicas) or _ZERO.search(body.text):
         return destroys(f"scales {what} to 0 replicas")
     if any(not isinstance(value, int | type(None)) or value == _STAND_IN for value in replicas):
         return cannot_tell(f"to how many replicas {what} is scaled cannot be told")

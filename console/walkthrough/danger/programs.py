@@ -164,6 +164,11 @@ def _prompt(call: Call, bench: Bench) -> Finding:
     return cannot_tell(f"what {call.words[0].text} is told cannot be told")
 
 
+def _bracket(call: Call, bench: Bench) -> Finding:
+    """The end of a group after a reserved word, which the grammar takes for a program."""
+    return cannot_tell("the text cannot be read as shell") if call.arguments else READING
+
+
 def _switch(call: Call, bench: Bench) -> Finding:
     """kubectx, kubens: a name switches, none lists."""
     names = [word for word in call.arguments if not word.literal.startswith("-c") and word.literal != "--current"]
@@ -220,6 +225,7 @@ def _rules() -> dict[str, Rule]:
     rules.update(dict.fromkeys(_PROMPTS, _prompt))
     rules.update(dict.fromkeys(("source", "."), _sourced))
     rules.update(dict.fromkeys(("kubectx", "kubens"), _switch))
+    rules["}"] = _bracket
     return rules
 
 

@@ -277,6 +277,9 @@ RULES: dict[str, Rule] = {
     "chrt": Wrapper(flags("-p -T -P -D", "-b -f -i -o -r -m -a -R -v"), 1),
     "taskset": Wrapper(flags("-p", "-a -c"), 1),
     "nohup": _PLAIN,
+    # The grammar takes these for programs where a reserved word before them hides what they are.
+    "{": _PLAIN,
+    "!": _PLAIN,
     "setsid": Wrapper(flags("", "-c -f -w")),
     "stdbuf": Wrapper(flags("-i/--input -o/--output -e/--error")),
     "unbuffer": _PLAIN,
@@ -350,16 +353,15 @@ RULES: dict[str, Rule] = {
 RULES["gtimeout"] = RULES["timeout"]
 
 
+_FLOCK = flags("-w/--wait/--timeout -E/--conflict-exit-code", "-n/--nonblock -s/--shared -x/--exclusive -u/--unlock -o -F")
+
+
 def flock(call: Call, bench: Bench) -> Finding:
-    spec = flags(
-        "-w/--wait/--timeout -E/--conflict-exit-code -c/--command",
-        "-n/--nonblock -s/--shared -x/--exclusive -u/--unlock -o -F",
-    )
-    given, _ = read_flags(call.arguments, spec)
-    text = given.value("-c")
-    if text is not None:
-        return bench.script(text.text)
-    return Wrapper(spec, 1)(call, bench)
+    """flock: a command, or a shell's text after `-c`, behind the file it locks."""
+    rest, skipped, _ = inner_words(call.arguments, Wrapper(_FLOCK, 1))
+    if len(rest) > 1 and rest[0].literal in ("-c", "--command"):
+        return bench.script(rest[1].text).within(pairs("file", skipped))
+    return Wrapper(_FLOCK, 1)(call, bench)
 
 
 RULES["flock"] = flock
