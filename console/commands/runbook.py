@@ -71,16 +71,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the verb says."""
-    from console.commands import runbook_check, runbook_runs, runbook_show, runbook_walk
+    from console.commands.runbook_check import check
+    from console.commands.runbook_runs import export, runs
+    from console.commands.runbook_show import list_all, show
+    from console.commands.runbook_walk import walk
 
-    verbs = {
-        "check": runbook_check.check,
-        "list": runbook_show.list_all,
-        "show": runbook_show.show,
-        "run": runbook_walk.walk,
-        "runs": runbook_runs.runs,
-        "export": runbook_runs.export,
-    }
+    verbs = {"check": check, "list": list_all, "show": show, "run": walk, "runs": runs, "export": export}
     try:
         return verbs[arguments.verb](arguments)
     except Refused as error:

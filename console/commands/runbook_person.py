@@ -62,6 +62,18 @@ class Person:
                 return near[0]
             print(f"say one of {', '.join(answers)}")
 
+    def typed(self, within: float) -> list[str]:
+        """Lines that were typed without being asked for, waiting at most so many seconds for them."""
+        if not self.there:
+            time.sleep(within)
+            return []
+        if not select.select([sys.stdin], [], [], within)[0]:
+            return []
+        raw = os.read(sys.stdin.fileno(), 65536)
+        # An end of input stays one: whoever asks next is told that nobody is there.
+        self.there = bool(raw)
+        return raw.decode("utf-8", "replace").splitlines()
+
     def _expect(self) -> None:
         if not self.there:
             raise NobodyThere
@@ -81,11 +93,9 @@ def follow_step(
             screen.show(now, over=now.outcome is not Outcome.RUNNING)
             if now.outcome is not Outcome.RUNNING:
                 return now
-            if person.there and select.select([sys.stdin], [], [], 0)[0]:
-                line = os.read(sys.stdin.fileno(), 65536).decode("utf-8", "replace")
+            for line in person.typed(0):
                 screen.broken()
-                for each in line.splitlines():
-                    send(each)
+                send(line)
         except KeyboardInterrupt:
             if stopping:
                 raise

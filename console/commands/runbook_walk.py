@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,8 @@ from console.engine.engine import Engine
 from console.engine.runbook_desk import RunbookDesk
 
 DONE, LEFT, NOBODY = 0, 1, 3
+# Of a step that somebody else began: what is above that is in the transcript only.
+MOST_LINES = 2000
 WORDS = {
     Level.READS: "reads",
     Level.CHANGES: "CHANGES",
@@ -256,13 +257,24 @@ class _Walk:
     def _wait(self, place: _Place) -> int | None:
         """Another console has started the step, or this one was killed in it."""
         print("it runs already; an interrupt leaves it running")
-        for line in self._desk.output(self._id, place.step.number, 20):
-            print(printed(line))
-        while self._desk.run(self._id).step(place.step.number).mark is Mark.RUNNING:
-            time.sleep(0.2)
-        state = self._desk.run(self._id).step(place.step.number)
+        number = place.step.number
+        told_so_far = 0
+        while True:
+            running = self._desk.run(self._id).step(number).mark is Mark.RUNNING
+            lines = self._desk.output(self._id, number, MOST_LINES)
+            for line in lines[told_so_far:]:
+                print(printed(line), flush=True)
+            told_so_far = len(lines)
+            if not running:
+                break
+            for line in self._person.typed(0.2):
+                try:
+                    self._desk.send(self._id, line)
+                except Refused as refused:
+                    print(told(str(refused)))
+        state = self._desk.run(self._id).step(number)
         print(told(state.attempts[-1].how if state.attempts else state.mark.value))
-        return 0 if state.mark.settled else place.step.number
+        return 0 if state.mark.settled else number
 
     def _verify(self, place: _Place) -> int | None:
         how = place.state.attempts[-1].how if place.state.attempts else ""
