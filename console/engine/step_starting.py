@@ -146,7 +146,11 @@ class Starting:
             },
         )
         self._steps.reserve(intent)
-        now = self._ledger.run(run.id)
+        try:
+            now = self._ledger.run(run.id)
+        except Refused:
+            self._steps.release(intent)
+            raise
         if all(attempt.intent != intent.seq for attempt in attempts(now)):
             self._steps.refuse(intent, "another step of the run was running, or the run had changed")
             self._expect_alone(now, number)
