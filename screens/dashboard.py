@@ -12,6 +12,7 @@ from textual.containers import Container
 from textual.geometry import Size
 from textual.widget import Widget
 
+from console.core.states import AlertState
 from screens.base import ConsoleScreen
 from widgets.activity import ActivityPane
 from widgets.alerts import AlertsPane
@@ -24,7 +25,7 @@ from widgets.redis import RedisPane
 from widgets.rollout import RolloutPane
 
 if TYPE_CHECKING:
-    from console.core.picture import Picture
+    from console.core.picture import Alert, Picture
 
 WIDE = 110
 ROOMY = 30
@@ -274,7 +275,21 @@ class Dashboard(ConsoleScreen):
             event.stop()
             event.prevent_default()
             return
+        action = self.action_for(event.key)
+        if action is not None and action.id == "runbooks" and (alert := self.called_for) is not None:
+            event.stop()
+            event.prevent_default()
+            self.console.open_alert(alert)
+            return
         super().on_key(event)
+
+    @property
+    def called_for(self) -> Alert | None:
+        """The marked alert, where it is not quiet and names a runbook: that one is opened, and not the list."""
+        pane = self.focused_pane
+        alert = pane.marked if isinstance(pane, AlertsPane) else None
+        wanted = alert is not None and alert.runbook is not None and alert.state is not AlertState.QUIET
+        return alert if wanted else None
 
     def on_paste(self, event: events.Paste) -> None:
         """Into the prompt, or nowhere: pasted text must never act as keys."""

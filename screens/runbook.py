@@ -1,280 +1,260 @@
-"""One runbook: its text with the block at the cursor, and below it what the block that ran has said."""
+"""One runbook, step by step: the steps with their marks, the text around one of them, and what it prints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.widget import Widget
 
-from console.core.operations import Operation, Refused
 from console.core.picture import Picture
-from console.core.runbook import Block, Runbook
-from console.core.states import Outcome
-from screens.dialog import ROOM, Dialog, Field, target_field, told
-from screens.folding import folded_code, folded_prose, goes_on
+from console.core.runbooks.document import Runbook, StepKind
+from console.core.runbooks.runs import Mark
+from screens import runbook_page
 from screens.room import Room
-from widgets.listing import Lines, Listing
-from widgets.rollout import OUTCOME_INK
-from widgets.rows import EMPTY, Row, row
+from screens.runbook_keys import StepKeys
+from screens.runbook_walk import Walk
+from widgets.folds import Headed, Line, Page
+from widgets.listing import Lines
+from widgets.output import Output, asks
+from widgets.rows import EMPTY, Row, ends, row
+from widgets.steps import Steps, done_words
 from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span
 
-OUTPUT_ROWS = 200
-COMMAND_ROWS = 11
-"""Rows of the command that the dialog shows at once on 24 rows; on more, as many more."""
-GUTTER = 3
+WIDE = 100
+RENEW = 4
+"""Seconds after which a run is read anew although nothing is heard of it: another console may go on with it."""
 
 
-class RunbookRoom(Room):
-    """Arrows move through the text, `n` and `N` from block to block, Enter runs the block there, `x` stops it."""
+class RunbookRoom(StepKeys, Room):
+    """Arrows move from step to step, Enter runs the one at the cursor, Tab goes on to the text and to the output.
+
+    Nothing is begun by looking: the first step that is run, ticked or skipped begins a run. What runs goes on when the
+    screen is left.
+    """
 
     place = "runbook"
+    CSS_PATH: ClassVar[list[Path]] = [Path(__file__).with_name(name) for name in ("room.tcss", "runbook.tcss")]  # type: ignore[assignment]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (WIDE, "-wide")]  # type: ignore[misc]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "block(1)", "Next block", show=False),
-        Binding("N", "block(-1)", "Previous block", show=False),
-        Binding("tab", "swap", "Text or output", show=False),
+        Binding("tab", "focus_by(1)", "Next part", show=False),
+        Binding("shift+tab", "focus_by(-1)", "Part before", show=False),
     ]
+    moves = (
+        ("up down", "from step to step; in text and output, by rows"),
+        ("PgUp PgDn", "by a page"),
+        ("Home End", "first, last; in the output End follows what comes"),
+        ("Tab", "steps, text, output"),
+    )
 
-    def __init__(self, runbook: Runbook) -> None:
+    def __init__(self, path: Path, resume: str = "") -> None:
         super().__init__()
-        self.runbook = runbook
-        self.operation: str | None = None
-        self.lines = runbook.source.splitlines()
-        self._marks: dict[int, Operation] = {}
-        self._places: list[int] = []
+        self.path = path
+        self.resume = resume
+        self.shown = 0
+        self.zoomed = False
+        self._paged: object = None
+        self._placed: object = None
+        self._beats = 0
 
     def content(self) -> Iterable[Widget]:
-        """The text, a line that says how the newest run stands, and its output."""
-        self.text = Listing(self.look, empty=row((" this file is empty", Ink.DIM)), id="text")
-        self.state = Lines(self.look, [EMPTY], grows=False, id="state")
-        self.state.styles.height = 1
-        self.output = Listing(self.look, empty=row((" nothing has run yet", Ink.DIM)), id="output")
-        self.text.styles.height = "2fr"
-        self.output.styles.height = "1fr"
-        yield from (self.text, self.state, self.output)
+        """The run's line, the steps, the text, the output."""
+        look = self.look
+        self.walk = Walk(self.console, self.path, self.walked)
+        self.line = Lines(look, [EMPTY], id="run", grows=False)
+        self.steps = Steps(look, id="steps")
+        self.page = Page(look, id="page")
+        self.output = Output(look, id="output")
+        self.parts: tuple[Headed, ...] = (self.steps, self.page, self.output)
+        self.reading = Container(self.page, self.output, id="reading")
+        yield self.line
+        yield Container(self.steps, self.reading, id="work")
 
     def title_of(self, picture: Picture, now: datetime) -> str:
-        """Which runbook, and how many blocks."""
-        return f"{self.runbook.title} · {plural(len(self.runbook.blocks), 'block')}"
+        """Which runbook."""
+        document = self.walk.document
+        return clean(document.title) if document is not None else self.path.name
 
     def on_mount(self) -> None:
-        """Begin at the first block, with as much of the text before it as leaves all of the block in sight."""
+        """Read the file and whatever run of it is open."""
         super().on_mount()
-        self.text.focus()
-        self.call_after_refresh(self._begin)
+        self.steps.focus()
+        self.open()
 
-    def _begin(self) -> None:
-        self.take(self.console.picture)
-        if self.runbook.blocks:
-            first = self.runbook.blocks[0]
-            self._go(first.line + first.text.count("\n") + 1)
-            self.text.repaint()
-            self.call_after_refresh(self._go, first.line)
+    def on_screen_resume(self) -> None:
+        """Catch up; what a dialog did is read at once."""
+        super().on_screen_resume()
+        if self.walk.document is not None:
+            self.walk.renew()
 
     def on_resize(self) -> None:
         """Fold anew."""
         if self.console.ready:
+            self.call_after_refresh(self.walked)
+
+    def walked(self) -> None:
+        """What is known of the runbook or its run is new."""
+        if self.is_attached and self.console.ready:
             self.take(self.console.picture)
 
-    @property
-    def here(self) -> int:
-        """The line of the file at the cursor, from 1."""
-        return self._places[self.text.cursor] if self._places else 1
-
-    def _go(self, line: int) -> None:
-        """Put the cursor on the first row of a line."""
-        if line in self._places:
-            self.text.action_move(self._places.index(line) - self.text.cursor)
+    def ticked(self, now: datetime) -> None:
+        """Let ages grow; now and then ask how the run stands, and what a step prints that runs elsewhere."""
+        self._beats += 1
+        run = self.walk.run
+        if run is not None and run.open and self._beats % RENEW == 0:
+            self.walk.renew()
+            if self.walk.mark(self.shown) in (Mark.RUNNING, Mark.BACKGROUND):
+                self.walk.fetch(self.shown)
+        super().ticked(now)
 
     def draw(self, picture: Picture, now: datetime) -> None:
-        """The text with marks, the state, the output."""
-        operation = self._operation(picture)
-        if operation is not None:
-            self._marks[self._line_of(operation)] = operation
-        self._fold()
-        self.state.set([self._state_row(operation, now)])
-        if operation is None:
+        """Everything anew; only rows that differ are painted."""
+        walk = self.walk
+        walk.watch(picture)
+        document = walk.document
+        self.line.set([self._run_row(picture, now)])
+        if document is None:
+            self._draw_unread()
             return
-        at_end = self.output.cursor >= len(self.output.rows) - 1
-        room = max(self.size.width - 1, 20)
-        said = operation.lines[-OUTPUT_ROWS:]
-        self.output.set([row(" ", part) for line in said for part in folded_code(clean(line), room)])
-        if at_end and self.output.rows:
-            self.output.cursor = len(self.output.rows) - 1
-            self.output.repaint()
+        walk.judge()
+        self.steps.edged = self.size.width >= WIDE and not self.zoomed
+        self.steps.show(document, walk.run, walk.at, now, edged=self.steps.edged)
+        count = f"  {len(document.steps)}" if walk.run is None else ""
+        self.steps.set_head(row(("Steps", Ink.TITLE), (count, Ink.DIM)))
+        self._draw_page(document, now)
+        self._draw_output(picture, now)
 
-    def _operation(self, picture: Picture) -> Operation | None:
-        return next((entry for entry in picture.operations if entry.id == self.operation), None)
+    def _draw_unread(self) -> None:
+        why = self.walk.fault
+        self.page.set_head(row((self.path.name, Ink.TITLE)))
+        said = runbook_page.said("could not read: ", why, Ink.BAD, Ink.BAD)
+        self.page.set([said if why else Line(row((" reading…", Ink.DIM)))])
 
-    def _line_of(self, operation: Operation) -> int:
-        return int(operation.title.rsplit(":", 1)[1])
+    def _run_row(self, picture: Picture, now: datetime) -> Row:
+        run, document = self.walk.run, self.walk.document
+        target = row((f"{clean(picture.system)} in ", Ink.DIM), (f"{picture.environment.upper()} ", Ink.STRONG))
+        if run is None:
+            faults = plural(len(document.faults), "fault") + " in the file  " if document and document.faults else ""
+            begins = "no run yet; the first Enter, t or s begins one"
+            words = row((f" {begins}" if document is not None else "", Ink.DIM))
+            return ends(words, row((faults, Ink.WARN), *target), self.size.width, self.look.glyphs.cut)
+        if not run.open:
+            over = row((" ENDED ", Ink.BADGE), f" {clean(run.outcome)}", (f"   run {run.id}", Ink.DIM))
+            return ends(over, target, self.size.width, self.look.glyphs.cut)
+        last = run.ended or now
+        running = self.walk.running()
+        left = row(
+            (" run ", Ink.DIM),
+            (run.id if self.size.width >= WIDE else run.id.rsplit("-", 1)[-1], Ink.STRONG),
+            (f"  {span(last - run.began)}  ", Ink.TEXT),
+            (f"step {running} runs" if running else done_words(run), Ink.ACCENT if running else Ink.TEXT),
+            (f"   {self.walk.doing}…" if self.walk.doing else "", Ink.ACCENT),
+        )
+        return ends(left, target, self.size.width, self.look.glyphs.cut)
 
-    def _fold(self) -> None:
-        """Every line of the file in as many rows as it needs; the cursor stays on its line."""
-        before = self.here
-        rows: list[Row] = []
-        places: list[int] = []
-        room = max(self.size.width - GUTTER, 20)
-        for first, last in self._paragraphs(room):
-            parts = self._text_rows(first, last, room)
-            rows += parts
-            places += [first] * len(parts)
-        moved, self._places = places != self._places, places
-        if moved and before in places:
-            self.text.cursor = places.index(before)
-        self.text.set(rows)
-
-    def _paragraphs(self, room: int) -> Iterator[tuple[int, int]]:
-        """First and last line of what is folded as one: a paragraph where it does not fit as it is, else a line."""
-        number = 1
-        while number <= len(self.lines):
-            last = number
-            while (
-                last < len(self.lines)
-                and self._block_at(last) is None
-                and self._block_at(last + 1) is None
-                and goes_on(self.lines[last - 1], self.lines[last])
-            ):
-                last += 1
-            if all(cell_len(line) <= room for line in self.lines[number - 1 : last]):
-                yield from ((each, each) for each in range(number, last + 1))
-            else:
-                yield number, last
-            number = last + 1
-
-    def _text_rows(self, number: int, last: int, room: int) -> list[Row]:
-        block = self._block_at(number)
-        line = clean(" ".join(self.lines[number - 1 : last]))
-        if block is None:
-            heading = line.startswith("#")
-            return [row("   ", (part, Ink.TITLE if heading else Ink.TEXT)) for part in folded_prose(line, room)]
-        ran = self._marks.get(block.line)
-        mark = (" ", Ink.DIM)
-        if number == block.line:
-            glyphs = self.look.glyphs
-            mark = (glyphs.unknown, Ink.WARN) if block.blocked else (glyphs.todo, Ink.ACCENT)
-            if ran is not None:
-                signs = {Outcome.DONE: glyphs.ok, Outcome.RUNNING: glyphs.running, Outcome.UNKNOWN: glyphs.unknown}
-                mark = (signs.get(ran.outcome, glyphs.failed), OUTCOME_INK[ran.outcome])
-        ink = Ink.DIM if line.lstrip().startswith(("```", "~~~")) else Ink.ACCENT
-        first, *others = folded_code(line, room)
-        more = (self.look.glyphs.cut, Ink.DIM)
-        return [row(mark, " ", (first, ink)), *(row(more, " ", (part, ink)) for part in others)]
-
-    def _block_at(self, number: int) -> Block | None:
-        """The block whose fence or text the line is part of."""
-        for block in self.runbook.blocks:
-            if block.line <= number <= block.line + block.text.count("\n") + 1:
-                return block
-        return None
-
-    def _state_row(self, operation: Operation | None, now: datetime) -> Row:
-        if operation is None:
-            return row((" Output", Ink.TITLE))
-        if operation.outcome is Outcome.RUNNING:
-            told = f"running {span(now - operation.began)}; x stops it, Esc leaves and it goes on"
-            return row((f" {operation.title}  ", Ink.TITLE), (told, Ink.ACCENT))
-        return row((f" {operation.title}  ", Ink.TITLE), (clean(operation.summary), OUTCOME_INK[operation.outcome]))
-
-    def action_block(self, by: int) -> None:
-        """Go to the next or previous block."""
-        starts = [block.line for block in self.runbook.blocks]
-        here = self.here
-        wanted = [start for start in starts if start > here] if by > 0 else [start for start in starts if start < here]
-        if wanted:
-            self._go(wanted[0] if by > 0 else wanted[-1])
-
-    def action_swap(self) -> None:
-        """Go from the text to the output and back."""
-        (self.output if self.text.has_focus else self.text).focus()
-
-    def do_stop_block(self) -> None:
-        """Stop the block that runs."""
-        operation = self._operation(self.console.picture)
-        if operation is None or operation.outcome is not Outcome.RUNNING:
-            self.say("nothing runs here")
+    def _draw_page(self, document: Runbook, now: datetime) -> None:
+        walk, step = self.walk, self.walk.step
+        if step is None:
+            self.page.set_head(row(("Text", Ink.TITLE)))
+            self.page.set(runbook_page.whole_page(document, walk.source).lines)
             return
-        self.desk.cancel(operation.id)
-        self.say("stopping: INT, then TERM, then KILL")
+        assessment = walk.assessed.get(step.number)
+        state = walk.run.step(step.number) if walk.run is not None and step.number <= len(walk.run.steps) else None
+        quarter = int(now.timestamp()) // 15  # ages in it move in such steps
+        key = (document.digest, step.number, state, assessment, walk.trouble, quarter)
+        if key != self._paged:
+            self._paged = key
+            told = runbook_page.step_page(
+                document, step, walk.run, assessment, walk.trouble, walk.source, now, self.look.glyphs
+            )
+            changed = self.page.set(told.lines)
+            place = (document.digest, step.number, assessment is not None, bool(walk.trouble))
+            if changed and place != self._placed:
+                self._placed = place
+                self.page.reveal(told.first, told.last)
+        self.page.set_head(self._step_head(document))
 
-    def do_run_block(self) -> None:
-        """Enter on a block: show exactly what would run, and ask."""
-        block = self._block_at(self.here) if self.text.has_focus else None
-        if block is None:
-            self.say("there is no block at the cursor; n goes to the next one, Tab back to the text")
-        elif block.blocked or not block.runnable:
-            self.say(f"line {block.line} cannot be run: {block.blocked or f'{block.language} is not a shell'}")
-        elif (running := self._operation(self.console.picture)) and running.outcome is Outcome.RUNNING:
-            self.say("a block is still running; x stops it")
-        else:
-            self.app.push_screen(RunDialog(self.runbook, block, self._began))
+    def _step_head(self, document: Runbook) -> Row:
+        step = self.walk.step
+        assert step is not None
+        where = f"step {step.number} of {len(document.steps)}"
+        words = row((where, Ink.TITLE), (f"  line {step.line}", Ink.DIM))
+        assessment = self.walk.assessed.get(step.number)
+        if assessment is None or step.kind is not StepKind.COMMAND:
+            return words
+        level = assessment.danger.level
+        return (*words, ("  ", Ink.TEXT), (f" {level.value.upper()} ", runbook_page.LEVEL_INK[level]))
 
-    def _began(self, operation: Operation) -> None:
-        self.operation = operation.id
-        self.take(self.console.picture)
-
-
-class RunDialog(Dialog):
-    """The exact text of a block, all of it, and the typed target, before it runs. Page keys move through a long one."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pageup", "scroll(-1)", "Up", show=False, priority=True),
-        Binding("pagedown", "scroll(1)", "Down", show=False, priority=True),
-    ]
-
-    def __init__(self, runbook: Runbook, block: Block, began: Callable[[Operation], None]) -> None:
-        super().__init__()
-        self.runbook = runbook
-        self.block = block
-        self._began = began
-        self._top = 0
-
-    def heading(self) -> str:
-        """Which block, where."""
-        picture = self.console.picture
-        return f" Run {self.runbook.path.name}:{self.block.line} for {picture.system} in {picture.environment.upper()} "
-
-    def fields(self) -> Iterable[Field]:
-        """The typed target."""
-        return (target_field(self.console.picture.system),)
-
-    def rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
-        """The text as bash gets it; what does not fit beside a line's beginning stands below it."""
-        command = self._command()
-        at_once = self._at_once()
-        self._top = max(0, min(self._top, len(command) - at_once))
-        rows = command[self._top : self._top + at_once]
-        if len(command) > at_once:
-            seen = f"rows {self._top + 1} to {self._top + len(rows)} of {len(command)} that run; page keys move"
-            rows.append(row((seen, Ink.WARN)))
-        return [*rows, EMPTY, row(("a new bash runs this on this machine; Esc leaves", Ink.DIM)), EMPTY]
-
-    def _command(self) -> list[Row]:
-        rows: list[Row] = []
-        for line in self.block.text.rstrip("\n").split("\n"):
-            first, *others = folded_code(clean(line), ROOM - 2)
-            rows.append(row("  ", (first, Ink.ACCENT)))
-            rows += [row((self.look.glyphs.cut, Ink.DIM), " ", (part, Ink.ACCENT)) for part in others]
-        return rows
-
-    def _at_once(self) -> int:
-        return COMMAND_ROWS + max(0, self.app.size.height - 24)
-
-    def action_scroll(self, pages: int) -> None:
-        """Move through the command."""
-        self._top += pages * self._at_once()
-        self.take(self.console.picture)
-
-    def submit(self) -> None:
-        """Run it."""
-        try:
-            operation = self.desk.run_block(self.runbook, self.block, self.value("target"))
-        except Refused as error:
-            self.complain(*told("", str(error), Ink.WARN))
+    def _draw_output(self, picture: Picture, now: datetime) -> None:
+        walk = self.walk
+        if walk.attempt is not None or not self.shown:
+            self.shown = walk.at if walk.attempt is not None else self._newest()
+        self.set_class(not self.shown, "-unrun")
+        self.set_class(bool(self.shown) and self.shown == walk.at, "-ran")
+        attempt = walk.newest(self.shown) if self.shown else None
+        if attempt is None:
+            self.output.set_head(row(("Output", Ink.TITLE)))
+            self.output.set(None, (), empty=row((" nothing has run yet", Ink.DIM)))
             return
-        self._began(operation)
-        self.dismiss(None)
+        lines = walk.output(self.shown, picture)
+        running = attempt.mark in (Mark.RUNNING, Mark.BACKGROUND)
+        waits = running and lines is not None and asks(lines)
+        words = row((" i answers it ", Ink.BYPASS)) if waits else EMPTY
+        result = runbook_page.result_words(attempt, now, self.look.glyphs)
+        self.output.set_head(row(("Output", Ink.TITLE), f" of step {self.shown}  ", *result, "  ", *words))
+        none = "reading…" if lines is None else "nothing printed yet" if running else "it printed nothing"
+        tail = () if running else runbook_page.ending(attempt, self.look.glyphs)
+        self.output.set((self.shown, attempt.intent), lines or (), tail, row((f" {none}", Ink.DIM)))
+
+    def _newest(self) -> int:
+        """The step that was started last; 0 where none was."""
+        steps = self.walk.run.steps if self.walk.run is not None else ()
+        tried = [(step.attempts[-1].began, step.number) for step in steps if step.attempts]
+        return max(tried)[1] if tried else 0
+
+    def on_steps_moved(self, event: Steps.Moved) -> None:
+        """Another step is at the cursor."""
+        event.stop()
+        self.go(event.step)
+
+    def go(self, step: int) -> None:
+        """Put the cursor on a step; nothing is done."""
+        self.walk.at = step
+        self.walk.trouble = ""
+        self.walked()
+
+    def action_focus_by(self, by: int) -> None:
+        """On to the next part, or back."""
+        at = next((number for number, part in enumerate(self.parts) if part.has_focus), 0)
+        part = self.parts[(at + by) % len(self.parts)]
+        if self.zoomed:
+            self._zoom(part)
+        part.focus()
+
+    def do_zoom_part(self) -> None:
+        """Give the part that has the keys the whole screen, or give it back."""
+        self.zoomed = not self.zoomed
+        part = next((part for part in self.parts if part.has_focus), self.steps)
+        self._zoom(part)
+        self.set_class(self.zoomed, "-zoomed")
+        self.call_after_refresh(self.walked)
+
+    def _zoom(self, part: Headed) -> None:
+        for each in self.parts:
+            each.set_class(each is part, "-zoom")
+        self.reading.set_class(part is not self.steps, "-holds")
+
+    def copied(self) -> str:
+        """The command at the cursor, as it would run."""
+        step = self.walk.step
+        assessment = self.walk.assessed.get(self.walk.at)
+        return assessment.command if assessment is not None else step.text or step.written if step is not None else ""
+
+    def action_leave(self) -> None:
+        """Escape."""
+        self.do_back()

@@ -147,6 +147,7 @@ class Folds(Headed):
         self.left_below = 0
         self._rows: dict[int, list[Row]] = {}
         self._rows_width = 0
+        self._revealed: tuple[int, int] | None = None
 
     def line(self, number: int) -> Line:
         """The line of that number."""
@@ -223,18 +224,27 @@ class Folds(Headed):
 
     def reveal(self, first: int, last: int) -> None:
         """Move so that these lines are seen, the first in any case, and above them as much as fits."""
+        self._revealed = first, last
         height = self.size.height - 1
         if height < 1 or self.end <= self.first:
             self.top = (first, 0)
             return
-        self._rows_width = self._rows_width or self.size.width
+        if self._rows_width != self.size.width:
+            self._rows_width = self.size.width
+            self.forget()
         last = min(last, self.end - 1)
         up = self.stepped((last, len(self.folds(last)) - 1), 1 - height)
         self.top = min(up, (first, 0))
         self.repaint()
 
+    def on_resize(self) -> None:
+        """What was gone to stays in sight, unless one has moved on since."""
+        if self._revealed is not None:
+            self.reveal(*self._revealed)
+
     def action_scroll(self, by: int) -> None:
         """Move by rows."""
+        self._revealed = None
         self.top = self.stepped(self.top, by)
         self.repaint()
 
@@ -244,11 +254,13 @@ class Folds(Headed):
 
     def action_home(self) -> None:
         """To the first row."""
+        self._revealed = None
         self.top = (self.first, 0)
         self.repaint()
 
     def action_end(self) -> None:
         """To the last row."""
+        self._revealed = None
         self.top = self.lowest(self.size.height - 1)
         self.repaint()
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from console.core.runbooks.document import Step, StepKind
-from console.core.runbooks.order import is_passed
+from console.core.runbooks.order import CHOSEN, is_passed
 from console.core.runbooks.runs import Mark, StepRun
 from widgets.folds import Headed
 from widgets.rows import EMPTY, Row, ends, fit, inked, row
@@ -78,9 +78,32 @@ def mark_words(
     if mark in (Mark.RAN, Mark.FAILED) and attempt is not None:
         code = "" if attempt.exit_code is None else f" {attempt.exit_code}"
         return f"{mark.value}{code}{lasted(attempt.duration)}", Ink.OK if mark is Mark.RAN else Ink.BAD
+    if mark is Mark.BACKGROUND:
+        return "in background", Ink.OK
     if mark is Mark.SKIPPED:
         return f"skipped: {clean(state.reason)}", Ink.WARN
     return mark.value, {Mark.UNKNOWN: Ink.UNKNOWN, Mark.FAILED: Ink.BAD}.get(mark, Ink.OK)
+
+
+def progress(run: Run) -> tuple[int, int]:
+    """How many steps are settled, and of how many that anybody has to do: what is only shown counts for neither, nor do
+    alternatives to what was taken.
+    """
+    taken: dict[int | None, str] = {
+        step.group: step.choice for step in run.steps if step.group is not None and step.mark in CHOSEN
+    }
+    due = [
+        step
+        for step in run.steps
+        if step.kind is not StepKind.NOTE and (step.mark.settled or taken.get(step.group, step.choice) == step.choice)
+    ]
+    return sum(step.mark.settled for step in due), len(due)
+
+
+def done_words(run: Run) -> str:
+    """`3 of 9 done`."""
+    done, due = progress(run)
+    return f"{done} of {due} done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +229,7 @@ class Steps(Headed):
         """How many steps are settled."""
         if self.runbook is None or self.run is None:
             return EMPTY
-        return row((f"{self.run.done} of {len(self.run.steps)} done", Ink.DIM))
+        return row((done_words(self.run), Ink.DIM))
 
     def action_move(self, by: int) -> None:
         """Move the cursor by steps."""

@@ -19,6 +19,7 @@ from console.actions.reasons import (
 )
 from console.actions.reasons import revoke_disabled as revoke_disabled
 from console.actions.reasons import rollback_disabled as rollback_disabled
+from console.actions.walking import WALKING, seen
 from console.core.actions import Action, Danger
 
 if TYPE_CHECKING:
@@ -54,10 +55,6 @@ def overrides_only(picture: Picture) -> bool:
     """Whether promoting would override what is not met."""
     view = picture.under_way
     return view is not None and bool(view.cannot("promote"))
-
-
-def _seen(id: str, title: str, key: str, short: str, help: str, **more: object) -> Action:
-    return Action(id, title, key, short, help, danger=Danger.NONE, **more)  # type: ignore[arg-type]
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -187,7 +184,7 @@ ACTIONS: tuple[Action, ...] = (
         where=BOTH,
         disabled_reason=take_over_disabled,
     ),
-    _seen(
+    seen(
         "rollout",
         "The whole rollout",
         "o",
@@ -217,24 +214,9 @@ ACTIONS: tuple[Action, ...] = (
         where=("*",),
         disabled_reason=revoke_disabled,
     ),
-    _seen(
-        "runbooks", "Runbooks", "r", "runbooks", "List the system's runbooks; read one, run a block of it.", footer=3
-    ),
-    Action(
-        "run-block",
-        "Run a runbook block",
-        "enter",
-        "run",
-        "Run the shell block at the cursor, after showing exactly what will run.",
-        danger=Danger.RUNS_COMMANDS,
-        where=("runbook",),
-        footer=1,
-        disabled_reason=lambda picture: READ_ONLY if picture.read_only else None,
-    ),
-    _seen(
-        "stop-block", "Stop the running block", "x", "stop", "INT, then TERM, then KILL.", where=("runbook",), footer=2
-    ),
-    _seen(
+    seen("runbooks", "Runbooks", "r", "runbooks", "List the system's runbooks; walk through one.", footer=3),
+    *WALKING,
+    seen(
         "pods",
         "Pods and events",
         "d",
@@ -243,12 +225,12 @@ ACTIONS: tuple[Action, ...] = (
         footer=4,
         disabled_reason=pods_disabled,
     ),
-    _seen("focus-rollout", "Focus the rollout", "1", "rollout", "Move to pane 1: the rollout, and what is deployed."),
-    _seen("focus-alerts", "Focus the alerts", "2", "alerts", "Move to pane 2: what is wrong."),
-    _seen("focus-redis", "Focus Redis", "3", "redis", "Move to pane 3: memory and sessions."),
-    _seen("focus-logs", "Focus the logs", "4", "logs", "Move to pane 4: the logs."),
-    _seen("focus-activity", "Focus the activity", "5", "activity", "Move to pane 5: what this console did and does."),
-    _seen(
+    seen("focus-rollout", "Focus the rollout", "1", "rollout", "Move to pane 1: the rollout, and what is deployed."),
+    seen("focus-alerts", "Focus the alerts", "2", "alerts", "Move to pane 2: what is wrong."),
+    seen("focus-redis", "Focus Redis", "3", "redis", "Move to pane 3: memory and sessions."),
+    seen("focus-logs", "Focus the logs", "4", "logs", "Move to pane 4: the logs."),
+    seen("focus-activity", "Focus the activity", "5", "activity", "Move to pane 5: what this console did and does."),
+    seen(
         "filter",
         "Filter the logs",
         "slash",
@@ -256,12 +238,12 @@ ACTIONS: tuple[Action, ...] = (
         "Show the log lines that match a regular expression; `!` in front shows those that do not.",
         footer=5,
     ),
-    _seen("next-match", "Next match", "n", "next", "Go to the next line that matches."),
-    _seen("previous-match", "Previous match", "N", "previous", "Go to the previous line that matches."),
-    _seen("follow", "Follow the logs", "f", "follow", "Pause the logs, or follow them again from the end."),
-    _seen("zoom", "Zoom the pane", "z", "zoom", "Give the focused pane the whole screen, or give it back.", footer=6),
-    _seen("refresh", "Read everything now", "ctrl+r", "read now", "Ask every source at once, without waiting."),
-    _seen(
+    seen("next-match", "Next match", "n", "next", "Go to the next line that matches."),
+    seen("previous-match", "Previous match", "N", "previous", "Go to the previous line that matches."),
+    seen("follow", "Follow the logs", "f", "follow", "Pause the logs, or follow them again from the end."),
+    seen("zoom", "Zoom the pane", "z", "zoom", "Give the focused pane the whole screen, or give it back.", footer=6),
+    seen("refresh", "Read everything now", "ctrl+r", "read now", "Ask every source at once, without waiting."),
+    seen(
         "faults",
         "Faults",
         "x",
@@ -270,9 +252,16 @@ ACTIONS: tuple[Action, ...] = (
         footer=7,
         disabled_reason=faults_disabled,
     ),
-    _seen("switch", "Switch environment", "s", "switch", "Pick another system or environment."),
-    _seen("copy", "Copy", "y", "copy", "Copy the focused line to your terminal's clipboard (OSC 52)."),
-    _seen(
+    seen("switch", "Switch environment", "s", "switch", "Pick another system or environment."),
+    seen(
+        "copy",
+        "Copy",
+        "y",
+        "copy",
+        "Copy the focused line, or a step's command, to your terminal's clipboard (OSC 52).",
+        where=("dashboard", "runbook"),
+    ),
+    seen(
         "dump",
         "Write the screen to a file",
         "D",
@@ -280,17 +269,17 @@ ACTIONS: tuple[Action, ...] = (
         "Write what is on the screen as plain text into the state folder, for terminals without OSC 52.",
         where=("*",),
     ),
-    _seen("mouse", "Mouse on or off", "m", "mouse", "Let the mouse work here; off leaves selecting to the terminal."),
-    _seen(
+    seen("mouse", "Mouse on or off", "m", "mouse", "Let the mouse work here; off leaves selecting to the terminal."),
+    seen(
         "suspend",
         "Give the shell back",
         "ctrl+z",
         "suspend",
         "Stop the console until `fg`; nothing is watched meanwhile, and what runs in the cluster goes on.",
     ),
-    _seen("palette", "Palette", "colon", "palette", "Find any action by its name.", where=("*",), footer=8),
-    _seen("help", "Help", "question_mark", "help", "Every key of this screen.", where=("*",), footer=9),
-    _seen(
+    seen("palette", "Palette", "colon", "palette", "Find any action by its name.", where=("*",), footer=18),
+    seen("help", "Help", "question_mark", "help", "Every key of this screen.", where=("*",), footer=19),
+    seen(
         "back",
         "Back",
         "escape",
@@ -299,7 +288,7 @@ ACTIONS: tuple[Action, ...] = (
         where=("rollout", "pods", "runbooks", "runbook", "faults", "help"),
         footer=20,
     ),
-    _seen("quit", "Quit", "q", "quit", "Leave the console; nothing that runs in the cluster changes.", footer=10),
+    seen("quit", "Quit", "q", "quit", "Leave the console; nothing that runs in the cluster changes.", footer=20),
 )
 
 

@@ -173,7 +173,18 @@ class PlayedRunbooks:
     def begin(self, path: Path) -> Run:
         self._note("begin", path.name)
         document = self.read(path)
-        steps = tuple(StepRun(each.number, each.line, each.title) for each in document.steps)
+        steps = tuple(
+            StepRun(
+                each.number,
+                each.line,
+                each.title,
+                kind=each.kind,
+                owner=each.owner,
+                choice=each.choice,
+                group=each.group,
+            )
+            for each in document.steps
+        )
         run = Run(
             f"20260314-2104-{path.stem}-{'abcdefgh'[len(self.all_runs)] * 4}",
             "hak-gal", "production", path, document.title, document.digest, pictures.NOW, "ines@bastion", steps,

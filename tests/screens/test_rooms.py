@@ -17,14 +17,12 @@ from textual.widgets import Input
 from console.actions.table import actions_of
 from console.app import ConsoleApp
 from console.core.plans import RollbackPlan
-from console.core.states import Outcome
 from screens.bypass import BypassDialog
-from screens.dialog import ROOM, Dialog
+from screens.dialog import Dialog
 from screens.help import HelpScreen
 from screens.palette import PaletteScreen
 from screens.pods import PodsRoom
 from screens.rollback import RollbackDialog
-from screens.runbook import RunbookRoom, RunDialog
 from screens.runbooks import RunbooksRoom
 from tests import pictures
 from tests.conftest import RedisServer
@@ -144,83 +142,6 @@ async def test_minutes_that_are_none_are_refused_in_place(world: TinyWorld) -> N
             await until(pilot, lambda: dialog.trouble.rows, f"the refusal of {typed}")
             assert dialog.operation is None
             dialog.complain()
-
-
-async def test_a_runbook_is_read_and_run_by_keys(world: TinyWorld) -> None:
-    async with shown(world) as (app, pilot):
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, RunbooksRoom), "the list")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, RunbookRoom), "the runbook")
-        room = app.screen
-        assert isinstance(room, RunbookRoom)
-        assert room.text.cursor == 2
-        await pilot.press("n")
-        assert room.text.cursor == 6
-        await pilot.press("enter")
-        await until(pilot, lambda: "line 7 cannot be run" in str(room.query_one("#footer").text()), "the reason")  # type: ignore[attr-defined]
-        await pilot.press("N", "enter")
-        await listening(app, pilot, RunDialog)
-        await pilot.press(*"tiny", "enter")
-        await until(pilot, lambda: app.screen is room, "the runbook again")
-        await until(pilot, lambda: any("looked at 42" in str(row) for row in room.output.rows), "the output")
-        await until(pilot, lambda: "exit 0" in str(room.state.rows), "the exit code")
-        await pilot.press("n", "enter")
-        assert app.screen is room, "a block with an open placeholder was offered to run"
-        await pilot.press("escape", "escape")
-        await until(pilot, lambda: len(app.screen_stack) == 1, "the dashboard")
-
-
-LONG = "printf '%s\\n' " + " ".join(f"word-{number:02}" for number in range(40)) + " | tail -n 1"
-
-
-async def test_all_of_a_long_command_is_shown_before_it_runs(world: TinyWorld) -> None:
-    many = "\n".join(f"echo step {number:02}" for number in range(30))
-    prose = "A paragraph of one line, " + "as editors that do not break lines write it, " * 6 + "and its last word."
-    (world.system.parent / "look.md").write_text(f"# Long\n\n{prose}\n\n```bash\n{LONG}\n```\n\n```bash\n{many}\n```\n")
-    async with shown(world) as (app, pilot):
-        await pilot.resize_terminal(80, 24)
-        await pilot.press("r", "enter")
-        await until(pilot, lambda: isinstance(app.screen, RunbookRoom), "the runbook")
-        room = app.screen
-        assert isinstance(room, RunbookRoom)
-        await until(pilot, lambda: room.here == 5, "the cursor on the first block")
-        text = [plain(each) for each in room.text.rows]
-        assert all(len(each) <= 80 for each in text)
-        assert "and its last word." in " ".join(each.strip() for each in text)
-        assert LONG in "".join(each[2:] for each in text)
-        await pilot.press("enter")
-        dialog = await listening(app, pilot, RunDialog)
-        said = [plain(each) for each in dialog.said.rows]
-        assert all(len(each) <= ROOM for each in said)
-        assert "".join(each[2:] for each in said).startswith(LONG)
-        await pilot.press("escape", "n", "enter")
-        await until(pilot, lambda: isinstance(app.screen, RunDialog) and app.screen is not dialog, "the other block")
-        dialog = await listening(app, pilot, RunDialog)
-        seen: set[str] = set()
-        for _page in range(4):
-            seen |= {plain(each).strip() for each in dialog.said.rows}
-            await pilot.press("pagedown")
-        assert {f"echo step {number:02}" for number in range(30)} <= seen
-        assert dialog.size.height - 4 >= len(dialog.said.rows), "the entry does not fit below the command"
-
-
-async def test_a_running_block_is_stopped_by_its_key(world: TinyWorld) -> None:
-    (world.system.parent / "look.md").write_text("# Slow\n\n```bash\necho began; sleep 60\n```\n")
-    async with shown(world) as (app, pilot):
-        await pilot.press("r", "enter")
-        await until(pilot, lambda: isinstance(app.screen, RunbookRoom), "the runbook")
-        room = app.screen
-        assert isinstance(room, RunbookRoom)
-        await pilot.press("enter")
-        await listening(app, pilot, RunDialog)
-        await pilot.press(*"tiny", "enter")
-        await until(pilot, lambda: any("began" in str(row) for row in room.output.rows), "the output")
-        await pilot.press("x")
-        await until(
-            pilot, lambda: any(entry.outcome is Outcome.UNKNOWN for entry in app.picture.operations), "the stop"
-        )
-        assert "verify" in app.picture.operations[0].summary
 
 
 async def test_help_lists_the_keys_of_the_screen_it_was_asked_on(world: TinyWorld) -> None:

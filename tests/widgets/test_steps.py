@@ -33,7 +33,7 @@ def state(mark: Mark, **more: object) -> StepRun:
     [
         (Mark.TODO, "○", "", Ink.DIM),
         (Mark.RUNNING, "▸", "runs 40s", Ink.ACCENT),
-        (Mark.BACKGROUND, "▸", "runs in the background", Ink.OK),
+        (Mark.BACKGROUND, "▸", "in background", Ink.OK),
         (Mark.RAN, "✓", "ran 0 in 2s", Ink.OK),
         (Mark.FAILED, "✗", "failed 0 in 2s", Ink.BAD),
         (Mark.TICKED, "✓", "ticked", Ink.OK),
