@@ -1,4 +1,4 @@
-"""What the engine does to the world, on a person's word only: rollback, bypass, runbook blocks."""
+"""What the engine does to the world, on a person's word only: rollback and bypass."""
 
 from __future__ import annotations
 
@@ -6,26 +6,21 @@ import getpass
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from console.actions.table import READ_ONLY, bypass_disabled, revoke_disabled, rollback_disabled
 from console.core.bypass import CEILING, Grant, reason_fault, shortened
-from console.core.operations import ActionFailed, Operation, Refused, Unverified
+from console.core.operations import ActionFailed, Operation, Refused
 from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import Workload
-from console.core.runbook import Block, Runbook
 from console.core.system import BypassRule, Environment, System
 from console.core.templates import digest
 from console.engine.assembly import Sources
 from console.engine.books import Books
 from console.engine.operations import Operations, Say
-from console.systems.secrets import secret_values
-from console.walkthrough.read import read_runbook
-from console.walkthrough.run import block_environment, run_block
 
 
 class Hands:
@@ -44,7 +39,6 @@ class Hands:
         operations: Operations,
         sources: Callable[[], Sources],
         clock: Callable[[], datetime],
-        environ: Mapping[str, str] | None,
         read_only: bool,
     ) -> None:
         self._system = system
@@ -53,7 +47,6 @@ class Hands:
         self._operations = operations
         self._sources = sources
         self._clock = clock
-        self._environ = os.environ if environ is None else environ
         self._read_only = read_only
         self._one_rollback = threading.Lock()
 
@@ -239,55 +232,6 @@ class Hands:
             without_record=True,
         )
 
-    def read_runbook(self, path: Path) -> Runbook:
-        """Read a runbook; a variable that this environment gives is no open placeholder. Raises Refused."""
-        return read_runbook(path, self._block_environment())
-
-    def run_block(self, runbook: Runbook, block: Block, typed: str) -> Operation:
-        """Begin to run exactly the text of one block. Raises Refused."""
-        self._confirm(self._system.name, typed)
-        if block.blocked is not None or not block.runnable:
-            raise Refused(f"{runbook.path}:{block.line}: {block.blocked or 'this block is not a shell command'}")
-        environ = self._block_environment()
-        secrets = self._secrets()
-        began = self._clock()
-        transcript = (
-            self._books.folder / "transcripts" / f"{began:%Y%m%dT%H%M%S}-{runbook.path.stem}-{block.number}.log"
-        )
-
-        def work(say: Say, stopped: threading.Event) -> str:
-            result = run_block(
-                block.text,
-                environ=environ,
-                cwd=runbook.path.parent,
-                on_line=say,
-                cancel=stopped,
-                transcript=transcript,
-                secrets=secrets,
-            )
-            seconds = result.duration.total_seconds()
-            if result.cancelled:
-                raise Unverified(f"stopped after {seconds:.1f} s by {result.signal}; verify what it left behind")
-            if result.exit_code != 0:
-                raise ActionFailed(f"exit {result.exit_code} after {seconds:.1f} s; transcript in {transcript}")
-            return f"exit 0 after {seconds:.1f} s"
-
-        return self._operations.begin(
-            "run-block",
-            f"{runbook.path.name}:{block.line}",
-            work,
-            record=self._books,
-            subject=f"{self._books.subject}/{runbook.path.name}",
-            body={
-                "environment": self._environment.name,
-                "runbook": str(runbook.path),
-                "digest": runbook.digest,
-                "line": block.line,
-                "command": block.text,
-                "transcript": str(transcript),
-            },
-        )
-
     def _confirm(self, target: str, typed: str) -> None:
         if self._read_only:
             raise Refused(READ_ONLY)
@@ -312,14 +256,6 @@ class Hands:
         source = self._sources().bypass
         if source is not None:
             source.refresh()
-
-    def _block_environment(self) -> dict[str, str]:
-        sources = self._sources()
-        return block_environment(self._system, self._environment, sources.access, self._environ)
-
-    def _secrets(self) -> tuple[str, ...]:
-        """Values that no output may show."""
-        return secret_values(self._environment, self._environ)
 
 
 def grant_body(grant: Grant) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 from console.core.operations import Operation
@@ -12,7 +11,6 @@ from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
 from console.core.rollouts.plan import RolloutPlan
-from console.core.runbook import Block, Runbook
 from console.core.system import System
 from console.engine.runbook_desk import RunbookDesk
 
@@ -37,7 +35,9 @@ class Desk(Protocol):
         """Begin to observe. Returns at once; the first picture comes when a source has answered or failed."""
 
     def stop(self, reason: str) -> None:
-        """Journal why, stop every thread. Blocks for at most two seconds. Operations that run are left recorded."""
+        """Journal why, stop every thread. Blocks for at most two seconds. Operations that run are left recorded; steps
+        of runbooks go on without this process.
+        """
 
     def subscribe(self, listener: Callable[[Picture], None]) -> Callable[[], None]:
         """Call `listener` with every new picture that differs; returns what ends it."""
@@ -65,12 +65,6 @@ class Desk(Protocol):
 
     def revoke_bypass(self) -> Operation:
         """Begin to revoke; needs no typed target, for it makes the world safer."""
-
-    def read_runbook(self, path: Path) -> Runbook:
-        """Read and parse a runbook. Blocks for the file read. Raises Refused with file and line."""
-
-    def run_block(self, runbook: Runbook, block: Block, typed: str) -> Operation:
-        """Begin to run one block; its output grows in the operation. Raises Refused."""
 
     def cancel(self, operation: str) -> None:
         """Ask an operation to stop (INT, then TERM, then KILL for a command)."""

@@ -17,7 +17,6 @@ from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
 from console.core.rollouts.plan import RolloutPlan
 from console.core.rollouts.view import RolloutView
-from console.core.runbook import Block, Runbook
 from console.core.system import Environment, System
 from console.core.terms import Condition
 from console.engine.acting import Hands, whoami
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
 INTERVAL = timedelta(seconds=2)
 ASSEMBLED = timedelta(seconds=10)
-# What the end of a running block may take: INT, and TERM two seconds later. The terminal waits three.
-LAST_WORDS = timedelta(seconds=2.6)
 
 
 def utc_now() -> datetime:
@@ -112,11 +109,10 @@ class Engine:
             operations=self._operations,
             sources=lambda: self._loop.sources,
             clock=clock,
-            environ=environ,
             read_only=read_only,
         )
 
-        self._runbooks = Runbooks(
+        self.runbooks = Runbooks(
             Surroundings(
                 system,
                 environment,
@@ -135,11 +131,6 @@ class Engine:
     def picture(self) -> Picture:
         """The newest picture."""
         return self._loop.picture
-
-    @property
-    def runbooks(self) -> Runbooks:
-        """Runbooks and their runs."""
-        return self._runbooks
 
     @property
     def asks_for_login(self) -> bool:
@@ -196,10 +187,9 @@ class Engine:
         self._loop.start()
 
     def stop(self, reason: str) -> None:
-        """Journal why, end every thread. A block that runs is ended, for nobody would follow it any more; other
-        operations stay recorded as begun.
+        """Journal why, end every thread. Operations that run stay recorded as begun; a runbook's step has a process of
+        its own, and goes on.
         """
-        self._operations.end("run-block", LAST_WORDS)
         self._loop.stop()
         self._rollouts.close()
         self._books.close(reason)
@@ -353,14 +343,6 @@ class Engine:
         """Begin to revoke. Raises Refused."""
         return self._hands.revoke_bypass(self.picture)
 
-    def read_runbook(self, path: Path) -> Runbook:
-        """Read a runbook with this environment's values. Raises Refused."""
-        return self._hands.read_runbook(path)
-
-    def run_block(self, runbook: Runbook, block: Block, typed: str) -> Operation:
-        """Begin to run a block. Raises Refused."""
-        return self._hands.run_block(runbook, block, typed)
-
     def cancel(self, operation: str) -> None:
         """Ask an operation to stop."""
         self._operations.cancel(operation)
@@ -396,7 +378,7 @@ class Engine:
         self._loop.dirty.set()
 
     def _publish(self, picture: Picture) -> None:
-        self._runbooks.tick_over()
+        self.runbooks.tick_over()
         for listener in tuple(self._listeners):
             listener(picture)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -136,21 +135,6 @@ class Operations:
             running = self._all.get(id)
         if running is not None:
             running.cancel.set()
-
-    def end(self, action: str, within: timedelta) -> None:
-        """Ask every operation of that action to stop, and give them so long to be over and recorded."""
-        with self._lock:
-            asked = [
-                running
-                for running in self._all.values()
-                if running.view.action == action and running.view.outcome is Outcome.RUNNING
-            ]
-        deadline = time.monotonic() + within.total_seconds()
-        for running in asked:
-            running.cancel.set()
-        for running in asked:
-            if running.thread is not None:
-                running.thread.join(max(0.0, deadline - time.monotonic()))
 
     def wait(self, id: str, within: timedelta) -> Operation:
         """Block until the operation is over or `within` has passed; returns it as it stands. Raises KeyError."""

@@ -13,7 +13,6 @@ from console.core.operations import Refused
 from console.core.picture import SourceState
 from console.core.states import Outcome
 from console.engine.engine import Engine
-from console.engine.processes import lives
 from console.journal.journal import Journal
 from tests.conftest import RedisServer, wait_until
 from tests.engine_world import TinyWorld, ended, seen, tiny_world
@@ -171,33 +170,6 @@ def test_read_only_refuses_every_change(world: TinyWorld) -> None:
     ):
         with pytest.raises(Refused, match="read-only"):
             change()
-
-
-def test_a_runbook_block_runs_and_an_open_placeholder_does_not(world: TinyWorld) -> None:
-    engine = begun(world)
-    runbook = engine.read_runbook(world.system.parent / "look.md")
-    assert [block.line for block in runbook.blocks] == [3, 7]
-    done = ended(engine, engine.run_block(runbook, runbook.blocks[0], "tiny"))
-    assert done.outcome is Outcome.DONE and "looked at 42" in done.lines, done
-    with pytest.raises(Refused, match="name"):
-        engine.run_block(runbook, runbook.blocks[1], "tiny")
-
-
-def test_a_block_does_not_outlive_the_console_that_is_left(world: TinyWorld) -> None:
-    mark = world.folder / "child"
-    (world.system.parent / "look.md").write_text(f"```bash\nsleep 300 & echo $! > {mark}; wait\n```\n")
-    engine = begun(world)
-    runbook = engine.read_runbook(world.system.parent / "look.md")
-    engine.run_block(runbook, runbook.blocks[0], "tiny")
-    wait_until(lambda: mark.exists() and mark.read_text().strip(), what="the block's child")
-    child = int(mark.read_text())
-    assert lives(str(child))
-    engine.stop("the console was left")
-    wait_until(lambda: not lives(str(child)), within=3.0, what="the end of the child")
-    journal = Journal.open(world.folder / "state" / "journal.db", clock=lambda: engine.picture.taken_at)
-    result = [event for event in journal.events() if event.kind == "run-block"][-1]
-    assert result.outcome == Outcome.UNKNOWN.value and "stopped after" in str(result.body["summary"])
-    journal.close()
 
 
 def test_the_next_console_ends_what_a_killed_one_left_open(world: TinyWorld, client: redis.Redis) -> None:
