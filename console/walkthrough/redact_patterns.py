@@ -21,7 +21,8 @@ from console.walkthrough.redact_shapes import (
 from console.walkthrough.redact_words import could_be_secret, is_told, names_secret
 
 Span = tuple[int, int]
-Find = Callable[[str], Iterable[Span]]
+# Given a text, and the same in lower case and of the same length.
+Find = Callable[[str, str], Iterable[Span]]
 
 NAMES = ("pass", "pwd", "secret", "token", "key", "auth", "pw", "credential")
 OPENING = re.compile(r"\$?\\*[\"']")
@@ -52,9 +53,11 @@ def spans(text: str, words: Collection[str]) -> list[Span]:
 
     words: what `triggers_in` says of it.
     """
+    low = _lowered(text)
     found: list[Span] = []
-    for find in dict.fromkeys(find for word in words for find in _FINDERS[word]):
-        found += [span for span in find(text) if span[1] > span[0]]
+    for own, find in dict.fromkeys(each for word in words for each in _FINDERS[word]):
+        if any(word in low for word in own):
+            found += [span for span in find(text, low) if span[1] > span[0]]
     return found
 
 
@@ -73,11 +76,11 @@ def begun(text: str) -> int:
 
 
 def _token(pattern: re.Pattern[str]) -> Find:
-    return lambda text: (match.span("s") for match in pattern.finditer(text))
+    return lambda text, _low: (match.span("s") for match in pattern.finditer(text))
 
 
 def _place(pattern: re.Pattern[str]) -> Find:
-    def find(text: str) -> Iterator[Span]:
+    def find(text: str, _low: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
             group = next(name for name, value in match.groupdict().items() if value is not None)
             if could_be_secret(match[group].strip()) and not is_told(match[group]):
@@ -87,7 +90,7 @@ def _place(pattern: re.Pattern[str]) -> Find:
 
 
 def _argument(command: re.Pattern[str], flags: re.Pattern[str]) -> Find:
-    def find(text: str) -> Iterator[Span]:
+    def find(text: str, _low: str) -> Iterator[Span]:
         for whole in command.finditer(text):
             for match in flags.finditer(text, *whole.span("args")):
                 yield from _word(text, match.end())
@@ -96,7 +99,7 @@ def _argument(command: re.Pattern[str], flags: re.Pattern[str]) -> Find:
 
 
 def _pair(command: re.Pattern[str], flags: re.Pattern[str]) -> Find:
-    def find(text: str) -> Iterator[Span]:
+    def find(text: str, _low: str) -> Iterator[Span]:
         for whole in command.finditer(text):
             for match in flags.finditer(text, *whole.span("args")):
                 start, end = next(_word(text, match.end(), always=True), (0, 0))
@@ -107,8 +110,8 @@ def _pair(command: re.Pattern[str], flags: re.Pattern[str]) -> Find:
     return find
 
 
-def _named(text: str) -> Iterator[Span]:
-    for match in NAMED.finditer(text):
+def _named(text: str, low: str) -> Iterator[Span]:
+    for match in (match for at in _hits(low) if (match := NAMED.match(text, at))):
         colon = match["sep"] == ":"
         start = _name_start(text, match.start())
         name = text[start : match.start("quote")].strip(".-")
@@ -121,6 +124,21 @@ def _named(text: str) -> Iterator[Span]:
             yield from _told(text, start, match.end(), name)
         else:
             yield from _assigned(text, start, match, name)
+
+
+def _hits(low: str) -> Iterator[int]:
+    """Where a word stands that can make a name secret."""
+    for word in NAMES:
+        at = low.find(word)
+        while at >= 0:
+            yield at
+            at = low.find(word, at + 1)
+
+
+def _lowered(text: str) -> str:
+    low = text.lower()
+    # Some letters have two in lower case; places must stay the same.
+    return low if len(low) == len(text) else "".join(low if len(low := each.lower()) == 1 else each for each in text)
 
 
 def _assigned(text: str, start: int, match: re.Match[str], name: str) -> Iterator[Span]:
@@ -154,7 +172,7 @@ def _told(text: str, start: int, at: int, name: str) -> Iterator[Span]:
         yield from _word(text, at, name)
 
 
-def _options(text: str) -> Iterator[Span]:
+def _options(text: str, _low: str) -> Iterator[Span]:
     for match in OPTION.finditer(text):
         name = match["name"]
         if name.lower().startswith("no-") or match["gap"] == "=" or not names_secret(name, True):
@@ -162,7 +180,7 @@ def _options(text: str) -> Iterator[Span]:
         yield from _word(text, match.end(), name)
 
 
-def _cookies(text: str) -> Iterator[Span]:
+def _cookies(text: str, _low: str) -> Iterator[Span]:
     for match in COOKIES.finditer(text):
         group = "args" if match["args"] is not None else "args2"
         for cookie in COOKIE.finditer(text, *match.span(group)):
@@ -170,7 +188,7 @@ def _cookies(text: str) -> Iterator[Span]:
                 yield cookie.span(1)
 
 
-def _piped(text: str) -> Iterator[Span]:
+def _piped(text: str, _low: str) -> Iterator[Span]:
     for match in PIPED.finditer(text):
         yield from _word(text, match.start("at"))
 
@@ -257,8 +275,10 @@ def _open_quote(text: str, at: int) -> str:
     return ""
 
 
-def _finders() -> dict[str, tuple[Find, ...]]:
-    """What looks for secrets, by the words without one of which it finds none."""
+def _finders() -> dict[str, tuple[tuple[tuple[str, ...], Find], ...]]:
+    """What looks for secrets with the words without one of which it finds none, by the words that are looked for at
+    first: one that holds another is found with it.
+    """
     every: list[tuple[tuple[str, ...], Find]] = [
         *((words, _token(pattern)) for words, pattern in TOKENS),
         *((words, _place(pattern)) for words, pattern in PLACES),
@@ -270,11 +290,8 @@ def _finders() -> dict[str, tuple[Find, ...]]:
         (("stdin", "sudo ", "passwd"), _piped),
     ]
     known = {word for words, _ in every for word in words}
-    # A word that holds another is found with it.
     triggers = {word for word in known if not any(other != word and other in word for other in known)}
-    return {
-        trigger: tuple(find for words, find in every if any(trigger in word for word in words)) for trigger in triggers
-    }
+    return {trigger: tuple(each for each in every if any(trigger in word for word in each[0])) for trigger in triggers}
 
 
 _FINDERS = _finders()
