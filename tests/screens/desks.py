@@ -12,7 +12,6 @@ from console.core.picture import Picture
 from console.core.plans import BypassPlan, RollbackPlan
 from console.core.readings import LogLine
 from console.core.rollouts.plan import RolloutPlan
-from console.core.runbook import Block, Runbook
 from console.core.states import Outcome
 from console.core.system import System
 from tests.screens.played_runbooks import PlayedRunbooks
@@ -92,12 +91,6 @@ class PlayedDesk:
         self.asked.append(("revoke",))
         now = datetime.now(UTC)
         return Operation("o9", "bypass-revoke", "Revoke the bypass", Outcome.DONE, now, now, ())
-
-    def read_runbook(self, path: Path) -> Runbook:
-        raise Refused(f"{path}:1: this desk only plays pictures")
-
-    def run_block(self, runbook: Runbook, block: Block, typed: str) -> Operation:
-        raise Refused("this desk only plays pictures")
 
     def cancel(self, operation: str) -> None:
         self.asked.append(("cancel", operation))
