@@ -91,6 +91,7 @@ class Sample:
             self._complain_at = now + _COMPLAIN_EVERY
             for line in self._knobs.complaints(reach):
                 self.log.say("ERROR", line)
+                self.log.tell("ERROR", line)
         if now >= self._cache_at and self._caches:
             self._cache_at = now + _CACHE_EVERY
             await self._renew()

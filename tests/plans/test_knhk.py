@@ -126,9 +126,11 @@ def test_alerts_have_their_severity_and_a_runbook(alert: str, severity: Severity
         ("escalation", ["after 30 minutes", "after 1 hour", "within 4 hours", "within 24 hours"]),
         ("backups-and-retention", ["7 years", "90 days", "1 year", "30 days", "Sunday 02:00 UTC", "every 5 minutes"]),
         ("receipt-chain-integrity-failure", ["--replicas 0", "pgbackrest --stanza=knhk --type=full backup"]),
-        ("database-connection-pool-exhausted", ["SELECT 1;", "patronictl -c /etc/patroni/patroni.yaml failover"]),
+        ("database-connection-pool-exhausted", ["SELECT 1;", "pg_stat_activity", "pg_terminate_backend"]),
+        ("manual-failover", ["SELECT 1;", "patronictl -c /etc/patroni/patroni.yaml failover"]),
         ("high-latency", ["pg_stat_statements", "cargo bench --bench hot_path", "localhost:9090/metrics"]),
-        ("pods-crash-looping", ["DATABASE_URL", "REDIS_URL", "Vault", "--replicas 6"]),
+        ("crash-loop", ["DATABASE_URL", "REDIS_URL", "Vault"]),
+        ("system-outage", ["--replicas=6", "logs", "get pods"]),
     ],
 )
 def test_the_runbooks_hold_what_the_guide_says(runbook: str, words: list[str]) -> None:
