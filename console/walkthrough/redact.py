@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from console.walkthrough.redact_patterns import OPEN_BLOCK, begun, key_blocks, triggers_in
 from console.walkthrough.redact_patterns import spans as pattern_spans
-from console.walkthrough.redact_rows import BLOT, Row, Span, blotted, joined, painted
+from console.walkthrough.redact_rows import BLOT, Row, Span, blotted, coloured, joined, painted
+from console.walkthrough.redact_rows import COLOUR as ONLY_COLOUR
 from console.walkthrough.redact_values import Values, spellings
 
 __all__ = ["BLOT", "CONTROL", "LONGEST_LINE", "Lines", "Redactor", "redacted", "spellings"]
@@ -103,7 +104,7 @@ class Lines:
         self._returned = False
         self._escape = ""
         self._in_string = False
-        self._batch: list[Row | str] = []
+        self._batch: list[Row | str | tuple[str, str]] = []
         self._held: list[Row] = []
         self._in_key = False
         self._until = ""
@@ -153,8 +154,12 @@ class Lines:
         """Whole lines at once."""
         body = f"{body}\n".replace("\r\n", "\n")[:-1]
         lines = body.split("\n")
-        if not ANY_CONTROL.search(body) and max(map(len, lines)) <= LONGEST_LINE:
-            self._batch += lines
+        plain = lines
+        if "\x1b" in body and "m\x1b" not in body:
+            body = ONLY_COLOUR.sub("", body)
+            plain = body.split("\n")
+        if not ANY_CONTROL.search(body) and max(map(len, plain)) <= LONGEST_LINE:
+            self._batch += zip(plain, lines, strict=True) if self._colours and plain is not lines else plain
             return
         for line in lines:
             self._write(line)
@@ -246,13 +251,13 @@ class Lines:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        lines = [row if isinstance(row, str) else row.text for row in batch]
+        lines = [row if isinstance(row, str) else row[0] if isinstance(row, tuple) else row.text for row in batch]
         text = "\n".join(lines)
         words = triggers_in(text.lower())
         continued = words and ("\\\n" in text or text.endswith("\\"))
         if self._held or self._in_key or continued or "PRIVATE KEY-" in text or self._values.spread(lines):
             for row in batch:
-                self._line(Row(row) if isinstance(row, str) else row)
+                self._line(_row(row))
             return
         spans = joined(self._values.in_lines(text) + (pattern_spans(text, words) if words else []))
         begins = place = 0
@@ -262,10 +267,10 @@ class Lines:
             while place < len(spans) and spans[place][0] < end:
                 here.append((spans[place][0] - begins, spans[place][1] - begins))
                 place += 1
-            if not here and row is line and len(line) <= LONGEST_LINE:
-                self._out.append(line)
+            if not here and not isinstance(row, Row) and len(line) <= LONGEST_LINE:
+                self._out.append(row if isinstance(row, str) else row[1])
             else:
-                self._show(Row(row) if isinstance(row, str) else row, here, 0, len(line))
+                self._show(_row(row), here, 0, len(line))
             begins = end + 1
 
     def _line(self, row: Row) -> None:
@@ -341,6 +346,13 @@ class Lines:
             return ""
         self._until = ""
         return text[end:]
+
+
+def _row(one: Row | str | tuple[str, str]) -> Row:
+    """A row of what is kept of one: itself, its text where it has no colours, or its text without and with them."""
+    if isinstance(one, Row):
+        return one
+    return Row(one) if isinstance(one, str) else coloured(one[1])
 
 
 def _blank(text: str) -> int:

@@ -10,6 +10,7 @@ Span = tuple[int, int]
 BLOT = "[secret]"
 # Colours that follow one another without a character between: no more than this many characters of them are kept.
 MOST_COLOUR = 256
+COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 ENOUGH = re.compile(r"\x1b\[0*m")
 
 
@@ -104,6 +105,21 @@ class Row:
         place = next((index for index, (there, _) in enumerate(self.colours) if there > at), len(self.colours))
         self.colours.insert(place, (at, self._colour))
         self._colour = ""
+
+
+def coloured(text: str) -> Row:
+    """The row of a text in which nothing of control is but colours, and no two of them side by side."""
+    row = Row()
+    last = 0
+    parts: list[str] = []
+    place = 0
+    for match in COLOUR.finditer(text):
+        parts.append(text[last : match.start()])
+        place += match.start() - last
+        row.colours.append((place, match[0]))
+        last = match.end()
+    row.text = "".join([*parts, text[last:]])
+    return row
 
 
 def joined(spans: list[Span]) -> list[Span]:

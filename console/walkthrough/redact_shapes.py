@@ -45,8 +45,8 @@ TOKENS: tuple[Shape, ...] = (
 # What one finds in text around an address, a header or a statement.
 PLACES: tuple[Shape, ...] = (
     # The password ends at the last @ before a slash; one with a slash in it, at the last @ at all.
-    _shape("://", r"[a-z][a-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:(?P<s>[^\s/?#\"'<>]+)@", ANY),
-    _shape("://", r"[a-z][a-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:(?:(?<=//:)|(?!\d+/))(?P<s>[^\s\"'<>@]+)@[\w.\[$-]", ANY),
+    _shape("://", r"://[^\s/?#@:\"'<>]*:(?P<s>[^\s/?#\"'<>]+)@", ANY),
+    _shape("://", r"://[^\s/?#@:\"'<>]*:(?:(?<=//:)|(?!\d+/))(?P<s>[^\s\"'<>@]+)@[\w.\[$-]", ANY),
     _shape("://", r"://(?P<s>[^\s/?#@:\"'<>]{20,})@"),
     _shape("sig key= auth=", r"[?&;](?:sig|signature|x-(?:amz|goog)-signature|key|auth)=(?P<s>[^\s&\"'#;<>]+)", ANY),
     _shape("authorization", r"""authorization["'\\]*[ \t]*[:=][ \t]*["'\\]*(?:(?:bearer|basic|token|digest|negotiate|"""
@@ -111,7 +111,7 @@ COMMANDS = (
 # `-u user:password`: the part behind the colon.
 PAIRS = (
     _flags("curl", rf"(?:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:{GAP})?(?!-)"),
-    _flags(r"https?(?=[ \t])", rf"(?:-a|--auth){GAP}", "http"),
+    (("http ", "https "), *_flags(r"https?(?=[ \t])", rf"(?:-a|--auth){GAP}")[1:]),
 )
 CREATE_SECRET = (
     ("secret",),
