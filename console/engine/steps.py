@@ -168,12 +168,23 @@ class Steps:
             for intent in self._ledger.open_intents:
                 with self._lock:
                     followed = intent.seq in self._followed or intent.seq in self._reserved
-                if followed or intent.host != socket.gethostname():
+                if followed:
                     continue
-                if (run := going_on.get(intent.seq)) is not None:
+                run = going_on.get(intent.seq)
+                if intent.host != socket.gethostname():
+                    self._read_result(run, intent)
+                elif run is not None:
                     self._settle(run, intent)
                 elif not lives(str(intent.body.get("process", ""))):
                     self.refuse(intent, "another step of the run was running")
+
+    def _read_result(self, run: Run | None, intent: Event) -> None:
+        """Take the result of a step of another host; whether it lives cannot be told from here."""
+        from console.walkthrough.running import find_job
+
+        job = None if run is None else find_job(self.folder(intent))
+        if job is not None and job.result is not None:
+            self._end(intent, job, job.result, "", shown=False)
 
     def refuse(self, intent: Event, why: str) -> None:
         """Write that nothing came of an intent."""
@@ -224,7 +235,18 @@ class Steps:
         return job
 
     def stop(self, run: Run, attempt: Attempt) -> None:
-        """Stop an attempt: INT, then TERM, then KILL."""
+        """Stop an attempt: INT, then TERM, then KILL. What another host began and does not answer for any more is not
+        known from then on.
+        """
+        from console.walkthrough.running import find_job
+
+        intent = self._ledger.intent(attempt.intent)
+        if intent is not None and intent.host != socket.gethostname():
+            job = find_job(self.folder(intent))
+            if job is None or not job.alive:
+                why = f"it was begun on {intent.host}, which cannot be asked from here"
+                self.conclude(intent, job, None if job is None else job.result, why)
+                return
         with self._lock:
             followed = self._followed.get(attempt.intent)
         if followed is not None and attempt.mark is Mark.RUNNING:

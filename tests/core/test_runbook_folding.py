@@ -245,7 +245,7 @@ def history_of(drawn: list[tuple[Kind, dict[str, Any], str, int | None]]) -> lis
     return facts
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(FACT, max_size=14))
 def test_any_facts_fold_and_no_mark_comes_from_nowhere(
     drawn: list[tuple[Kind, dict[str, Any], str, int | None]],

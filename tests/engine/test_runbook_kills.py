@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -148,6 +149,27 @@ def test_a_keeper_killed_without_a_result_leaves_an_unknown_outcome(place: Runbo
     assert "verify what it left behind" in now.step(1).attempts[0].how
     assert len(place.results()) == 1
     assert engine.runbooks.verify(run.id, 1, True, "it had not begun to change anything").step(1).mark is Mark.RAN
+
+
+def test_a_step_that_another_host_left_is_running_until_somebody_stops_it(
+    place: RunbookPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = console(place, place.write("```bash\necho $PPID > MARK; sleep 60\n```\n"))
+    wait_until(lambda: place.marks == 1, what="its first line")
+    killed.kill()
+    killed.wait()
+    subprocess.run(["kill", "-9", place.mark.read_text().strip()], check=True)
+    there = socket.gethostname()
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    desk = place.engine().runbooks
+    [run] = desk.runs()
+    assert desk.run(run.id).step(1).mark is Mark.RUNNING
+    desk.stop(run.id)
+    ended = desk.run(run.id).step(1)
+    assert ended.mark is Mark.UNKNOWN
+    assert (
+        ended.attempts[0].how == f"it was begun on {there}, which cannot be asked from here; verify what it left behind"
+    )
 
 
 def test_quitting_the_console_leaves_its_step_running_and_the_next_one_follows_it(place: RunbookPlace) -> None:
