@@ -59,6 +59,11 @@ LOG = re.compile(
     rf"\[?\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|[IWEF]\d{{4}} \d\d:\d\d:\d\d|(?:{MONTHS}) {{1,2}}\d{{1,2}} \d\d:\d\d"
     r"|(?:time|ts)=\"?\d{4}-|level=\w+ (?:msg|ts|caller)="
 )
+# Places where no program is, without a word behind them.
+FOLDER = re.compile(
+    r"[ \t]*(?:/etc/(?!init\.d/)|/var/(?:lib|log|run)/|/proc/|/sys/|~/\.)[\w./*-]*(?<!\.sh)[ \t]*(?:#.*)?$"
+)
+RULES = re.compile(r"\*(?:filter|nat|mangle|raw|security)[ \t]*$")
 DIFF = re.compile(r"(?:diff --git |--- (?:a/)?\S.*\n\+\+\+ )")
 DOCKERFILE = re.compile(r"(?:ARG[ \t]+\S+\n+)?FROM[ \t]+[\w./:${}-]+(?:[ \t]+(?:AS|as)[ \t]+\w+)?[ \t]*(?:\n|$)")
 
@@ -147,6 +152,8 @@ def what_instead(text: str) -> str:
         return "SQL"
     if HCL.match(said[0]) and bare.endswith("}"):
         return "HCL"
+    if RULES.match(said[0]) and any(line.strip() == "COMMIT" for line in said):
+        return "a set of iptables rules"
     if DIFF.match(bare):
         return "a diff"
     if DOCKERFILE.match(head):
@@ -179,6 +186,8 @@ def _data(said: list[str]) -> str:
         return "YAML"
     if SECTION.match(said[0]) and count > 1 and all(SETTING.match(line) or SECTION.match(line) for line in said[1:6]):
         return "a configuration file"
+    if count > 1 and all(FOLDER.match(line) for line in said):
+        return "a list of paths"
     if count > 1 and all(SPACED.match(line) for line in said):
         return "a configuration file"
     if TABLE.match(said[0]) or sum(FRAME.match(line) is not None for line in said) > max(1, count // 2):

@@ -127,10 +127,10 @@ def test_reading_starts_no_process_and_loads_no_grammar_of_bash() -> None:
 
 
 LINES = """
-# Title|```bash|```|~~~|$ ls|# systemctl reboot|> more|- [ ] task||    code|=== "Linux"|!!! note|:::tip|{% raw %}|or|====
+# Title|```bash|```|~~~|$ ls|# systemctl reboot|> more|- [ ] task||    code|=== "Linux"|!!! note|:::tip|{% raw %}|or
 {{< tab name="a" >}}|<TabItem value='x'>|</Tabs>|<!--|-->|---|+++|a: b|[source,bash]|----|**Option 1**|1. one
-* [x] b|Expected: `x`|cat <<EOF|EOF|```sh {"name":"x"}|```sh { timeout=1s }|{% highlight bash %}|{% endhighlight %}|ls 'open
-[root@h ~]# ls|NAME   READY|kubectl get pods|\tkubectl get ns|ls \\|# Option 2: x|{{< text bash >}}
+* [x] b|====|Expected: `x`|cat <<EOF|EOF|```sh {"name":"x"}|```sh { timeout=1s }|{% highlight bash %}|ls 'open
+[root@h ~]# ls|NAME   READY|kubectl get pods|\tkubectl get ns|ls \\|# Option 2: x|{{< text bash >}}|{% endhighlight %}
 """
 MARKS = ["\t", "  ", "> ", "1. ", "* ", "'", '"', "\r\n", "\r", "\x00", "\u2028", "\ufeff", "\x0c", "\u202e", "`"]
 SCRAPS = st.sampled_from([*(f"{line}\n" for line in re.split(r"[|\n]", LINES)), *MARKS])

@@ -36,6 +36,8 @@ SHELL = (
     "$KUBECTL get pods",
     "$EDITOR /etc/hosts",
     "> /var/log/app.log",
+    "/etc/init.d/nginx restart\n/etc/init.d/nginx status",
+    "/var/lib/app/run.sh\n/var/lib/app/stop.sh",
     ": > /tmp/x",
     "echo '<html></html>'",
     "sum() { echo $(( $1 + $2 )); }\nsum 1 2",
@@ -69,6 +71,8 @@ OTHER = (
     ('http_requests_total{code="500"}', "PromQL"),
     ("NAME   READY   STATUS\nweb-1  1/1     Running", "a printed table"),
     ("2024-05-01 10:00:00 ERROR no\n2024-05-01 10:00:01 ERROR no", "a log"),
+    ("*filter\n# all of it\n-A INPUT -i lo -j ACCEPT\nCOMMIT", "a set of iptables rules"),
+    ("/etc/kubernetes    # all of it\n/var/lib/kubelet\n~/.kube", "a list of paths"),
     ("level=info ts=2024-05-01 caller=x", "a log"),
 )
 

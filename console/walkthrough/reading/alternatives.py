@@ -25,7 +25,7 @@ BARE_OR = re.compile(r"^[\W_]*(?:or|oder)[\W_]*$", re.IGNORECASE)
 OR = re.compile(
     r"^[\W_]*(?:alternatively|alternative|or alternatively|or)\b"
     r"(?:[,:]|\s+(?:if|use|using|with|via|run|you|by|to|even|simply|just|do|for|the|a)\b)"
-    r"|^[\W_]*alternatively\b",
+    r"|^[\W_]*alternatively\b|^[\W_]*or\b[^\n]{0,200}:[\W_]*$",
     re.IGNORECASE,
 )
 LATER_ALTERNATIVE = re.compile(r"[.!;]\s+(?:or )?alternatively,? [^.]*$", re.IGNORECASE)

@@ -70,7 +70,7 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
         if width is None:
             comment = line.lstrip().startswith("# ")
             before = at < first and (comment or is_command(line, known))
-            if before or (at in said and not (printed and printed[-1].strip())):
+            if before or at in said:
                 typed.append(line)
             elif typed or line.strip():
                 printed.append(line)
