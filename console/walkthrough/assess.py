@@ -49,7 +49,7 @@ def assess_filled(
     why_not = _asking(missing) or _faulty(step, placeholders, values, secrets)
     done = Filled(step.text)
     try:
-        known = {*environ, *set_before(runbook, number)}
+        known = {*environ, *set_before(runbook, number, environ)}
         done = filled(step.text, placeholders, values, secrets, options, known)
     except Refused as refused:
         why_not = why_not or str(refused)

@@ -38,6 +38,11 @@ _WRAPPERS = frozenset((
 _VALUED = frozenset(("-u", "-g", "-n", "-p", "-C", "-k", "-s", "-I", "-P", "-L", "-c", "-i"))
 
 
+_QUOTES = re.compile(r"[\"'\\]")
+# How far around a place a text is looked through, so that a long one does not take long for each of its places.
+_NEAR = 20_000
+
+
 @dataclass(slots=True, eq=False)
 class Command:
     """A simple command while it is read. words: as written, with `<`, `>` and `<<<` standing for redirects. into: the
@@ -50,7 +55,7 @@ class Command:
 
 def bare(word: str) -> str:
     """A word without its quotes; for a program the last part of its path."""
-    return re.sub(r"[\"'\\]", "", word)
+    return _QUOTES.sub("", word) if "'" in word or '"' in word or "\\" in word else word
 
 
 def program(words: list[str]) -> tuple[int, str]:
@@ -107,7 +112,9 @@ def accepts(one: Candidate, kind: str, text: str, command: Command, word: int, c
 def _angle(
     one: Candidate, kind: str, text: str, command: Command, before: str, following: str, closed: frozenset[str]
 ) -> bool:
-    if one.form is Form.DOUBLE_ANGLE and re.search(rf"^\t*{re.escape(one.body)}\r?$", text[one.end :], re.MULTILINE):
+    if one.form is Form.DOUBLE_ANGLE and re.search(
+        rf"^\t*{re.escape(one.body)}\r?$", text[one.end : one.end + _NEAR], re.MULTILINE
+    ):
         return False
     if text.startswith("&lt;", one.start):
         return True
@@ -123,7 +130,11 @@ def _angle(
 
 def _mustache(one: Candidate, kind: str, text: str, command: Command, before: str) -> bool:
     name, given = arguments(command.words)
-    if name.startswith("ansible") or _is_sought(name, before) or (_CONTROL.search(text) and kind == "body"):
+    if (
+        name.startswith("ansible")
+        or _is_sought(name, before)
+        or (_CONTROL.search(text[max(0, one.start - _NEAR) : one.end + _NEAR]) and kind == "body")
+    ):
         return False
     if kind == "word":
         return not (one.body.startswith(".") and _after_template_flag(given, before))
@@ -172,7 +183,9 @@ def _word(one: Candidate, kind: str, text: str, command: Command, before: str, f
             return False
         return not (name in ("echo", "printf") and not re.search(r"[=:/]", before[-12:]) and body.strip("xX") == "")
     if body.startswith("YYYY"):
-        return kind != "code" and not re.search(r"to_(char|date|timestamp)|strftime|--?format|date ", text)
+        return kind != "code" and not re.search(
+            r"to_(char|date|timestamp)|strftime|--?format|date ", text[max(0, one.start - 200) : one.end + 200]
+        )
     if re.fullmatch(r"[vV]?x\.y(\.z)?|x\.x", body) and kind != "word":
         return False
     return not (body.lower().startswith("your") and _prose(name, kind, before))

@@ -73,14 +73,10 @@ def in_step(runbook: Runbook, number: int, known: Collection[str]) -> tuple[Plac
     return _merged((number, place) for places in here for place in places)
 
 
-def set_before(runbook: Runbook, number: int) -> frozenset[str]:
+def set_before(runbook: Runbook, number: int, known: Collection[str] = ()) -> frozenset[str]:
     """The variables that the steps before one set for it, as far as they are run."""
-    before = (step for step in runbook.steps if step.number < number and step.runnable)
     return frozenset(
-        name
-        for step in before
-        if step.kind is StepKind.COMMAND
-        for name in lasting(step.text, options_of(runbook, step))
+        name for step, _, left in _steps_of(runbook, frozenset(known)) if step.number < number for name in left
     )
 
 
@@ -130,18 +126,20 @@ def filled(
 
 def steps_of(runbook: Runbook, known: Collection[str]) -> tuple[tuple[Step, tuple[Place, ...]], ...]:
     """The steps that run, each with the places at which it needs something."""
-    return _steps_of(runbook, frozenset(known))
+    return tuple((step, places) for step, places, _ in _steps_of(runbook, frozenset(known)))
 
 
 @lru_cache(maxsize=8)
-def _steps_of(runbook: Runbook, known: frozenset[str]) -> tuple[tuple[Step, tuple[Place, ...]], ...]:
+def _steps_of(runbook: Runbook, known: frozenset[str]) -> tuple[tuple[Step, tuple[Place, ...], frozenset[str]], ...]:
+    """The same, each with the variables that it leaves set."""
     have = set(known)
     found = []
     for step in runbook.steps:
         if step.runnable and step.kind is StepKind.COMMAND:
             options = options_of(runbook, step)
-            found.append((step, places_of(step.text, have, options)))
-            have |= lasting(step.text, options)
+            left = lasting(step.text, options)
+            found.append((step, places_of(step.text, have, options), left))
+            have |= left
     return tuple(found)
 
 
