@@ -15,6 +15,7 @@ from console.engine.runbook_surroundings import Surroundings
 
 # Of a variable that only looks secret, a shorter value is not blotted out: half of the output would go with it.
 SHORTEST = 4
+MOST_KEPT = 8
 
 
 @dataclass(slots=True)
@@ -75,7 +76,9 @@ class Answers:
         if found is None:
             found = placeholders_of(runbook, known)
             with self._lock:
-                self._found = {key: found}
+                while len(self._found) >= MOST_KEPT:
+                    del self._found[next(iter(self._found))]
+                self._found[key] = found
         return tuple(replace(each, want=Want.SECRET) if each.name in run.asked else each for each in found)
 
     def questions(
