@@ -15,7 +15,7 @@ SUBSTITUTION = re.compile(r"[A-Za-z_]\w*=[\"']?(?:\$\(|`)")
 KEYWORD = re.compile(
     r"for\s+\w+\s+in\s|for\s*\(\(|while\s+(?:true|read|:|!|\[|sleep|[\w./-]+\s.*;\s*do)|until\s+\S.*(?:;\s*do)?$"
     r"|if\s+(?:\[|!|test\s|[\w./$-]+\s.*;\s*then)|case\s+\S+\s+in\b|(?:function\s+)?[\w-]+\s*\(\)\s*\{|\[\[?\s+[-!\"$\w]"
-    r"|set\s+[-+][a-zA-Z]|\(\s*cd\s|done\b|fi$|esac$|do$|then$|else$|\}$|\($|\)$|\{$"
+    r"|set\s+[-+][a-zA-Z]|\(\s*cd\s|done\b|fi$|esac$|do$|then$|else$"
 )
 WORD = re.compile(r"[^\s;|&<>()]+")
 FLAGGED = re.compile(r"[a-z][\w.+-]*(?! =)(?: [\w./:@=-]+){0,4} --?[A-Za-z][\w-]*(?:[ =]\S|$)")

@@ -82,7 +82,8 @@ def prepare(text: str) -> Prepared:
         elif bare[0] == "{":
             lines[number], fence = _liquid(prepared, number, line, bare)
         elif bare[0] == "<":
-            lines[number] = _tags(prepared, number, line, bare)
+            following = lines[number + 1].lstrip(" \t>")[:3] if number + 1 < len(lines) else ""
+            lines[number] = _tags(prepared, number, line, bare, following)
     prepared.text = "\n".join(lines)
     return prepared
 
@@ -143,14 +144,20 @@ def _ends(bare: str, word: str) -> bool:
     return found is not None and f"{found[1]}{found[2]}".lower() in (f"/{word}", f"end{word}")
 
 
-def _tags(prepared: Prepared, number: int, line: str, bare: str) -> str:
-    """A line of HTML tags alone hides what follows it up to the next empty line; without it, a fence is a fence."""
+def _tags(prepared: Prepared, number: int, line: str, bare: str, following: str) -> str:
+    """A line of HTML tags alone hides what follows it up to the next empty line; without it, a fence is a fence.
+
+    Only tags of tabs and folds, and those right before a fence: a table goes on being one.
+    """
     found = TAG.match(bare)
     if found is None or not bare.rstrip().endswith(">") or found[2].lower() in VERBATIM:
         return line
     if "<pre" in bare or "<!--" in bare or "<code" in bare:
         return line
-    _tab(prepared, number, found[2].lower(), bool(found[1]), found[3])
+    word = found[2].lower()
+    if word not in (*TAB_TAGS, *TABS_TAGS, "details", "summary") and following not in ("```", "~~~"):
+        return line
+    _tab(prepared, number, word, bool(found[1]), found[3])
     return _like(line, NOTHING)
 
 
