@@ -57,6 +57,7 @@ class RunbookRoom(StepKeys, Room):
         self.path = path
         self.resume = resume
         self.shown = 0
+        self._started: tuple[int, int] | None = None
         self.zoomed = False
         self._paged: object = None
         self._placed: object = None
@@ -192,8 +193,10 @@ class RunbookRoom(StepKeys, Room):
 
     def _draw_output(self, picture: Picture, now: datetime) -> None:
         walk = self.walk
-        if walk.attempt is not None or not self.shown:
-            self.shown = walk.at if walk.attempt is not None else self._newest()
+        newest = self._newest()
+        if newest != self._started:
+            # What was started last is shown, wherever the cursor is; moving the cursor shows another.
+            self._started, self.shown = newest, newest[1] if newest is not None else 0
         self.set_class(not self.shown, "-unrun")
         self.set_class(bool(self.shown) and self.shown == walk.at, "-ran")
         attempt = walk.newest(self.shown) if self.shown else None
@@ -204,18 +207,17 @@ class RunbookRoom(StepKeys, Room):
         lines = walk.output(self.shown, picture)
         running = attempt.mark in (Mark.RUNNING, Mark.BACKGROUND)
         waits = running and lines is not None and asks(lines)
-        words = row((" i answers it ", Ink.BYPASS)) if waits else EMPTY
+        words = row((" i answers it ", Ink.BYPASS)) if waits else row("x stops it" if running else "")
         result = runbook_page.result_words(attempt, now, self.look.glyphs)
         self.output.set_head(row(("Output", Ink.TITLE), f" of step {self.shown}  ", *result, "  ", *words))
         none = "reading…" if lines is None else "nothing printed yet" if running else "it printed nothing"
         tail = () if running else runbook_page.ending(attempt, self.look.glyphs)
         self.output.set((self.shown, attempt.intent), lines or (), tail, row((f" {none}", Ink.DIM)))
 
-    def _newest(self) -> int:
-        """The step that was started last; 0 where none was."""
+    def _newest(self) -> tuple[int, int] | None:
+        """The newest attempt, by its number in the journal, and its step; None where nothing was started."""
         steps = self.walk.run.steps if self.walk.run is not None else ()
-        tried = [(step.attempts[-1].began, step.number) for step in steps if step.attempts]
-        return max(tried)[1] if tried else 0
+        return max(((step.attempts[-1].intent, step.number) for step in steps if step.attempts), default=None)
 
     def on_steps_moved(self, event: Steps.Moved) -> None:
         """Another step is at the cursor."""
@@ -226,6 +228,8 @@ class RunbookRoom(StepKeys, Room):
         """Put the cursor on a step; nothing is done."""
         self.walk.at = step
         self.walk.trouble = ""
+        if self.walk.attempt is not None:
+            self.shown = step
         self.walked()
 
     def action_focus_by(self, by: int) -> None:

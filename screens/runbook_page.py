@@ -147,10 +147,12 @@ def step_page(
     if lines:
         lines.append(BLANK)
     first = len(lines)
+    state = run.step(step.number) if run is not None and step.number <= len(run.steps) else None
     if trouble:
         lines.append(said(f"{glyphs.warn} ", trouble, Ink.WARN, Ink.WARN))
     if assessment is not None or not (trouble and step.runnable):
-        lines += _verdict(step, assessment, glyphs)
+        runs = state is not None and state.mark in (Mark.RUNNING, Mark.BACKGROUND)
+        lines += _verdict(step, assessment, glyphs, runs=runs)
     if step.kind is StepKind.CHECK:
         sign = "[x]" if step.ticked else "[ ]"
         lines.append(said(f"  {sign} ", step.text or step.title, Ink.STRONG))
@@ -159,7 +161,6 @@ def step_page(
         lines += code_lines(text, glyphs, Ink.ACCENT if step.runnable else Ink.TEXT)
     last = len(lines) - 1
     lines += _beside(step, assessment, glyphs, "\n".join(behind))
-    state = run.step(step.number) if run is not None and step.number <= len(run.steps) else None
     if state is not None:
         lines += history(state, now, glyphs)
     if behind:
@@ -167,8 +168,8 @@ def step_page(
     return StepPage(tuple(lines), first, max(min(last, len(lines) - 1), first))
 
 
-def _verdict(step: Step, assessment: Assessment | None, glyphs: Glyphs) -> list[Line]:
-    """What stands above the command: whether it can run, and what it would do."""
+def _verdict(step: Step, assessment: Assessment | None, glyphs: Glyphs, *, runs: bool) -> list[Line]:
+    """What stands above the command: whether it can run, and what it would do. runs: whether it does already."""
     if step.kind is StepKind.CHECK:
         return []
     if step.kind is StepKind.NOTE or not step.runnable:
@@ -181,7 +182,7 @@ def _verdict(step: Step, assessment: Assessment | None, glyphs: Glyphs) -> list[
     if assessment.missing:
         names = ", ".join(each.written for each in assessment.missing)
         lines.append(said(f"{glyphs.warn} ", f"{names}: no value yet, v fills it in", Ink.WARN, Ink.WARN))
-    elif assessment.why_not:
+    elif assessment.why_not and not runs:
         lines.append(said(f"{glyphs.warn} cannot run: ", assessment.why_not, Ink.WARN, Ink.WARN))
     return lines
 
@@ -252,9 +253,9 @@ def ending(attempt: Attempt, glyphs: Glyphs) -> list[Line]:
 def result_words(attempt: Attempt, now: datetime, glyphs: Glyphs) -> Row:
     """How an attempt stands, for a heading."""
     if attempt.mark is Mark.RUNNING:
-        return row((f"running {span(now - attempt.began)}", Ink.ACCENT), "  x stops it")
+        return row((f"running {span(now - attempt.began)}", Ink.ACCENT))
     if attempt.mark is Mark.BACKGROUND:
-        return row(("runs in the background", Ink.OK), "  x stops it")
+        return row(("runs in the background", Ink.OK))
     if attempt.mark is Mark.UNKNOWN:
         return row((f"{glyphs.unknown} how it ended is not known", Ink.UNKNOWN))
     code = "" if attempt.exit_code is None else f" {attempt.exit_code}"

@@ -17,7 +17,7 @@ from console.core.runbooks.document import Runbook, StepKind
 from console.core.runbooks.runs import Run
 from screens.base import Console
 from screens.room import Room
-from screens.runbook import RunbookRoom
+from screens.runbook import WIDE, RunbookRoom
 from widgets.listing import Lines, Listing
 from widgets.prompt import Prompt
 from widgets.rows import EMPTY, Row, cell, row
@@ -158,8 +158,10 @@ class RunbooksRoom(Room):
         fired = (f" {clean(fires)} is FIRING ", Ink.ALARM) if fires else ("", Ink.DIM)
         done, due = progress(run) if run is not None else (0, 0)
         share = 100 * done // max(due, 1)
-        going = f" run {share}% since {steps(now - run.began)}, Enter resumes " if run is not None else ""
-        return row("  ", title, cell(count or "only read", 22, Ink.DIM), fired, (going, Ink.ACCENT))
+        going = f" run {share}% since {steps(now - run.began)}, Enter resumes" if run is not None else ""
+        loud = bool(fires) or run is not None
+        counted = cell(count or "only read", 22, Ink.DIM) if not loud or self.size.width >= WIDE else ""
+        return row("  ", title, counted, fired, (going, Ink.ACCENT))
 
     def do_filter_runbooks(self) -> None:
         """Ask for words."""
