@@ -32,12 +32,14 @@ def saving(fifo: Path) -> str:
         'while builtin test $# -gt 0; do builtin printf "%s\\0" "$1"; builtin declare -f "$1"; builtin printf "\\0"; '
         "builtin shift; done"
     )
+    path = _quoted(fifo)
     return (
-        # Where the keeper was killed nobody reads it, and bash, which is told to end, would wait for ever.
-        '( builtin set -- "$?" "$_" "$@"; builtin kill -0 "$PPID" || builtin exit "$1"; { '
+        '( set -- "$?" "$_" "$@"; unset -f builtin set; builtin trap - DEBUG ERR RETURN; '
+        # Opened for both first, which waits for nobody: where the keeper was killed, nobody reads it.
+        f'builtin test -p {path} || builtin exit "$1"; exec 8<> {path}; exec >| {path}; exec 8<&-; '
         f'builtin printf "%s\\0" "{mark}<" "$PWD" "${{OLDPWD-}}" "${{IFS-unset}}" "$#" "$@"; '
         'builtin set +o; builtin printf "\\0"; builtin shopt -p; builtin printf "\\0"; '
-        "builtin set +efuvx; builtin set +o posix; builtin trap - DEBUG ERR RETURN; "
+        "builtin set +efuvx; builtin set +o posix; "
         'builtin umask; builtin printf "\\0"; builtin dirs -l -p; builtin printf "\\0"; '
         'builtin alias -p; builtin printf "\\0"; builtin declare -F; builtin printf "\\0"; '
         'builtin local -p; builtin printf "\\0"; '
@@ -46,16 +48,16 @@ def saving(fifo: Path) -> str:
         'builtin printf "\\0"; '
         f"( builtin set -- $(builtin compgen -v); {each} ); "
         f'builtin printf "\\0{mark}>\\0"; '
-        f'}} >| {_quoted(fifo)}; builtin exit "$1" ) 2> /dev/null && (:) 2> /dev/null'
+        'builtin exit "$1" ) > /dev/null 2>&1 && (:) > /dev/null 2>&1'
     )
 
 
 def closing(fifo: Path) -> str:
     """What stands behind the block: saves the shell where a trap of the block's has taken the place of ours."""
-    save = saving(fifo)
     return (
-        f'( builtin set -- "$?" "$@"; case "$(builtin trap -p EXIT)" in *{_quoted(fifo)}*) builtin exit "$1" ;; esac; '
-        f'builtin eval "builtin shift; (builtin exit $1)"; {save}; builtin exit "$?" ) 2> /dev/null && (:) 2> /dev/null'
+        f'( set -- "$?" "$@"; case "$(builtin trap -p EXIT)" in *{_quoted(fifo)}*) builtin exit "$1" ;; esac; '
+        f'builtin eval "builtin shift; (builtin exit $1)"; {saving(fifo)}; builtin exit "$?" ) '
+        "> /dev/null 2>&1 && (:) > /dev/null 2>&1"
     )
 
 
@@ -135,8 +137,10 @@ def _trapping(fifo: Path, text: str) -> str:
   case "${{1-}}" in
     ""|-p|-P) if builtin test $# -lt 2 -o "${{1-}}" = -p -o "${{1-}}" = -P; then
       builtin set -- "$(builtin trap "$@")" {shlex.quote(save + "; ")} {shlex.quote(save)}
-      builtin set -- "${{1//"$2"/}}" "$3"
-      builtin set -- "${{1//"trap -- '$2' EXIT"/}}"
+      builtin set -- "${{1//"$2"/}}" "trap -- '$3' EXIT" "
+"
+      builtin set -- "${{1//"$2$3"/}}" "$2"
+      builtin set -- "${{1//"$2"/}}"
       if builtin test -n "$1"; then builtin printf "%s\\n" "$1"; fi
       builtin return 0; fi ;;
     -l) builtin trap "$@"; builtin return ;;

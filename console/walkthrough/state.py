@@ -24,9 +24,9 @@ OWN = re.compile(
     r"|HISTCMD|HOSTNAME|HOSTTYPE|LINENO|LINES|MACHTYPE|OLDPWD|OPTARG|OPTERR|OPTIND|OSTYPE|PIPESTATUS|PPID|PWD|RANDOM"
     r"|SECONDS|SHELLOPTS|SHLVL|SRANDOM"
 )
-# Options that would keep the next step from running, or that mean nothing without an interactive shell.
+# Options that would keep the next step from running or start a debugger, or mean nothing but in an interactive shell.
 LEFT = frozenset(("emacs", "history", "noexec", "onecmd", "privileged", "vi"))
-FIXED = frozenset(("login_shell", "restricted_shell"))
+FIXED = frozenset(("extdebug", "login_shell", "restricted_shell"))
 _DECLARED = re.compile(r"declare (-\S+) (\w+)")
 # A carried value that is shorter would blot out half of what is printed.
 SHORTEST = 5
@@ -123,21 +123,25 @@ def taken(raw: bytes, mark: str, environ: Mapping[str, str]) -> Taken | None:
         return None
     whole = raw[first + len(begin) : last].decode("utf-8", "surrogateescape").split("\0")
     try:
-        return _read(iter(whole), environ)
+        return _read(iter(whole), mark, environ)
     except (StopIteration, ValueError):
         return None
 
 
-def _read(words: Iterator[str], environ: Mapping[str, str]) -> Taken:
+def _read(words: Iterator[str], mark: str, environ: Mapping[str, str]) -> Taken:
     folder, before, ifs, count = next(words), next(words), next(words), int(next(words))
     arguments = [next(words) for _ in range(count)]
     options, shopts = next(words).splitlines(), next(words).splitlines()
     umask, folders, aliases = next(words).strip(), next(words).splitlines(), next(words)
+    int(umask, 8)
     exported = [line.split()[2] for line in next(words).splitlines() if _flags(line).find("x") > 0]
     local = {match[2] for line in next(words).splitlines() if (match := _DECLARED.match(line))}
     functions: list[tuple[str, str]] = []
     while name := next(words):
-        functions.append((name, next(words)))
+        definition = next(words)
+        # The one that keeps our trap beside the block's is of this shell only.
+        if mark not in definition:
+            functions.append((name, definition))
     variables: list[Variable] = []
     values: dict[str, tuple[str, ...]] = {}
     for name in words:

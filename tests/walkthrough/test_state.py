@@ -155,6 +155,18 @@ def test_what_carries_the_state_does_not_show(steps: Steps) -> None:
     ]
 
 
+def test_traps_and_functions_of_the_block_s_own_are_not_disturbed(steps: Steps) -> None:
+    steps.run("set -T; trap 'echo D $BASH_COMMAND' DEBUG; x=1")
+    assert steps.said == ["D x=1"]
+    steps.run("set +T; trap 'echo bye' EXIT INT; trap - EXIT; trap")
+    assert steps.said == ["trap -- 'echo bye' SIGINT"]
+    steps.run("builtin() { echo mine; }; declare() { :; }; x=2")
+    steps.run("declare y; unset -f declare; echo $x; source /dev/stdin <<< \"trap 'echo bye' EXIT\"; x=3")
+    assert steps.said == ["2", "bye"]
+    steps.run("echo $x; declare -F; exit 5")
+    assert steps.said == ["3"]
+
+
 def test_a_killed_step_leaves_the_former_state(steps: Steps) -> None:
     steps.run("x=before")
     former = steps.state.read_bytes()
