@@ -93,7 +93,27 @@ def test_a_run_is_told_in_order_with_who_when_and_what_came(tmp_path: Path) -> N
     ]
 
 
-@given(st.text(st.sampled_from("`~#>-*x \n\t<\\\x1b\x00"), max_size=80))
+MARKS = [
+    "```",
+    "````\n",
+    "\n",
+    "~~~",
+    "\n# x",
+    "> ",
+    "- ",
+    "*",
+    " ",
+    "\t",
+    "<a>",
+    "\\",
+    "\x1b[1m",
+    "\x00",
+    "---\n",
+    "\n```\n",
+]
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=12).map("".join))
 @settings(max_examples=80, deadline=None)
 def test_whatever_the_output_holds_stays_in_its_block(output: str) -> None:
     with tempfile.TemporaryDirectory() as name:
