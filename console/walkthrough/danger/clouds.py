@@ -119,7 +119,7 @@ def aws(call: Call, bench: Bench) -> Finding:
                 safer=f"{shown(call.words)} --dryrun" if verb != "rb" else "",
                 target=target,
             )
-        last = [word for word in rest if not word.start.startswith("-")][-1:]
+        last = [word for word in rest if word.literal == "-" or not word.start.startswith("-")][-1:]
         if verb == "cp" and last and last[0].literal == "-":
             return reads("copies to its output", touches)
     if (service, verb) in (("ssm", "start-session"), ("ecs", "execute-command")):

@@ -214,6 +214,9 @@ _CODES |= dict.fromkeys(
 )
 _CODES["service scale"] = _service_scale
 _PLACES = {"-H": "host", "-c": "context", "-n": "namespace", "-p": "project", "-f": "file"}
+# After these verbs `-f` takes no value.
+_F_IS_BARE = ("logs", "rm", "rmi", "prune", "remove", "up")
+_BARE_F = replace(_FLAGS, names={**_FLAGS.names, "-f": "--force"})
 _TOOL = Tool(
     "docker",
     _FLAGS,
@@ -223,11 +226,29 @@ _TOOL = Tool(
     _CODES,
     _SAFER,
     inside=frozenset(verb for verb, code in _CODES.items() if code in (_exec, _run)),
+    variants={verb: _BARE_F for verb in _VERBS if verb.split()[-1] in _F_IS_BARE},
 )
 
 
+_NOT_CONTAINERS = {
+    "build": "path",
+    "pull": "image",
+    "push": "image",
+    "images": "image",
+    "tag": "image",
+    "load": "",
+    "login": "host",
+}
+
+
 def docker(call: Call, bench: Bench) -> Finding:
-    return judge(_TOOL, call, bench)
+    found = judge(_TOOL, call, bench)
+    verb = next((word.text for word in call.arguments if word.literal in _NOT_CONTAINERS), "")
+    if not verb:
+        return found
+    kind = _NOT_CONTAINERS[verb]
+    touches = tuple((kind, name) if was == "container" else (was, name) for was, name in found.touches)
+    return replace(found, touches=touches)
 
 
 def compose(call: Call, bench: Bench) -> Finding:

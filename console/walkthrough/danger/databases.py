@@ -335,6 +335,8 @@ def cockroach(call: Call, bench: Bench) -> Finding:
 RULES: dict[str, Rule] = {
     "psql": PSQL,
     "gitlab-psql": PSQL,
+    "pgb-console": PSQL,
+    "gitlab-geo-psql": PSQL,
     "mysql": MYSQL,
     "mariadb": MYSQL,
     "sqlite3": SQLITE,

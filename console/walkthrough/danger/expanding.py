@@ -161,6 +161,14 @@ def _join(pieces: list[_Piece]) -> Word:
     return Word(text, False, head, splits, len(filled) == 1, own)
 
 
+def glued(first: Word, second: Word) -> Word:
+    """Two words with nothing between them."""
+    text = first.text + second.text
+    known = first.known and second.known and not re.search(r"\$\w*$", first.text)
+    head = first.text.rstrip("$") + second.head if first.known else first.head
+    return Word(text, known, "" if known else head, first.splits or second.splits)
+
+
 def _plain(raw: bytes, *, quoted: bool) -> str:
     text = raw.decode("utf-8", "surrogateescape")
     return text if quoted else re.sub(r"\\(.)|\\\n", lambda m: m.group(1) or "", text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from console.core.runbooks.danger import Level
-from console.walkthrough.danger.calls import Call
+from console.walkthrough.danger.calls import Call, Feed
 from console.walkthrough.danger.words import Word
 
 READS, CHANGES, DESTROYS, UNKNOWN = Level.READS, Level.CHANGES, Level.DESTROYS, Level.UNKNOWN
@@ -37,8 +37,8 @@ READING = Finding(READS)
 class Bench(Protocol):
     """Where rules have the commands judged that stand inside others."""
 
-    def script(self, text: str, *, elsewhere: bool = False) -> Finding:
-        """Judge shell text; on another machine (`elsewhere`) no variable of here has a value."""
+    def script(self, text: str, *, elsewhere: bool = False, feed: Feed | None = None) -> Finding:
+        """Judge shell text; on another machine (`elsewhere`) no variable of here has a value. feed: its input."""
 
     def call(self, call: Call) -> Finding:
         """Judge a command."""

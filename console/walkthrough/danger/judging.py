@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from console.core.runbooks.danger import Danger, Level
-from console.walkthrough.danger.calls import Call, Redirect, Script
+from console.walkthrough.danger.calls import Call, Feed, Redirect, Script
 from console.walkthrough.danger.findings import (
     READING,
     Finding,
@@ -18,7 +18,7 @@ from console.walkthrough.danger.findings import (
     reads,
     worst,
 )
-from console.walkthrough.danger.programs import BUILTINS, rule_of
+from console.walkthrough.danger.programs import ORDINARY, rule_of
 from console.walkthrough.danger.reading import read_script
 from console.walkthrough.danger.words import Word, shown
 
@@ -61,11 +61,11 @@ class Judge:
         self.functions: set[str] = set()
         self._depth = 0
 
-    def script(self, text: str, *, elsewhere: bool = False) -> Finding:
+    def script(self, text: str, *, elsewhere: bool = False, feed: Feed | None = None) -> Finding:
         if self._depth >= _DEEPEST:
             return cannot_tell("commands within commands go too deep to be read")
         self._depth += 1
-        script: Script = read_script(text, _NONE if elsewhere else self.known)
+        script: Script = read_script(text, _NONE if elsewhere else self.known, feed)
         self.functions |= script.functions
         findings = [self.call(call) for call in script.calls]
         self._depth -= 1
@@ -92,7 +92,7 @@ class Judge:
         if not first.text:
             return READING if len(call.words) == 1 else cannot_tell("the program has no name")
         folder, slash, name = first.text.rpartition("/")
-        if slash and name in BUILTINS and not folder.startswith(("/", "~")):
+        if slash and name in ORDINARY and not folder.startswith(("/", "~")):
             return cannot_tell(f"what {first.text} does cannot be told", (("file", first.text),))
         rule = rule_of(name)
         if rule is None:

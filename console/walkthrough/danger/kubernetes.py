@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.core.runbooks.danger import Level
 from console.walkthrough.danger.calls import Call
 from console.walkthrough.danger.findings import (
     READS,
@@ -55,8 +54,9 @@ _FLAGS = flags(
 )
 _VERBS = table(
     "get describe logs log top explain version cluster-info api-resources api-versions diff wait events auth+can-i"
-    " auth+whoami config+view config+get-contexts config+current-context config+get-clusters config+get-users options"
-    " completion kustomize rollout+status rollout+history plugin+list port-forward proxy tree neat images who-can"
+    " auth+whoami config+view config+get-contexts config+current-context config+get-clusters config+get-users"
+    " options completion kustomize sa+get-token serviceaccounts+get-token"
+    " rollout+status rollout+history plugin+list port-forward proxy tree neat images who-can"
     " resource-capacity view-secret view-allocations df-pv get-all stern krew+list krew+search krew+info cnpg+status"
     " argo+rollouts+get+rollout argo+rollouts+status argo+rollouts+list cert-manager+check status whoami projects"
     " process image+info registry+info adm+top adm+inspect adm+node-logs adm+release+info adm+policy+who-can"
@@ -179,7 +179,12 @@ def _objects(words: list[Word]) -> tuple[Touches, str]:
 
 def _about(use: Use) -> tuple[Touches, str]:
     """Everything a use touches, and its target."""
-    named, target = _objects(use.given.operands)
+    operands = use.given.operands
+    if use.verb in ("label", "annotate", "taint", "adm taint") or use.verb.startswith("set "):
+        operands = [word for word in operands if "=" not in word.text and not word.text.endswith("-")]
+    if use.verb.startswith("certificate "):
+        operands = [Word("csr"), *operands]
+    named, target = _objects(operands)
     more = joined(
         pairs("file", use.given.values("-f", "-k")),
         pairs("selector", use.given.values("-l")),
@@ -337,8 +342,10 @@ def _exec(use: Use, bench: Bench) -> Finding:
 
 def _run(use: Use, bench: Bench) -> Finding:
     """A pod for one command: as much as the command does, and a pod that may stay."""
-    touches = joined(use.touches, pairs("pod", use.given.operands[:1]), pairs("image", use.given.values("--image")))
-    target = _first(use)
+    first = use.given.operands[:1]
+    named = _objects(first)[0] if first and "/" in first[0].start else pairs("pod", first)
+    touches = joined(use.touches, named, pairs("image", use.given.values("--image")))
+    target = _first(use).rpartition("/")[2]
     if _dry(use) != "none":
         return reads("run only shows what it would do", touches)
     inner = use.given.tail or use.given.operands[1:]
@@ -370,12 +377,23 @@ _CODES = dict.fromkeys(_VERBS, _writes) | {
     "debug": _run,
     "attach": _attach,
 }
-KUBECTL = Tool("kubectl", _FLAGS, _VERBS, {"--context": "context", "-s": "host", "-n": "namespace"}, codes=_CODES)
+# `-f` and `-p` of logs take no value.
+_LOG_FLAGS = replace(
+    _FLAGS,
+    names={**_FLAGS.names, "-f": "--follow", "-p": "--previous", "--filename": "--filename", "--patch": "--patch"},
+)
+KUBECTL = Tool(
+    "kubectl",
+    _FLAGS,
+    _VERBS,
+    {"--context": "context", "-s": "host", "-n": "namespace"},
+    codes=_CODES,
+    variants=dict.fromkeys(("logs", "log"), _LOG_FLAGS),
+)
 
 
 def kubectl(call: Call, bench: Bench) -> Finding:
     """kubectl, oc, and what is called like them."""
-    found = judge(KUBECTL, call, bench)
-    if found.level is Level.UNKNOWN and any(word.literal in ("-h", "--help") for word in call.arguments[-1:]):
+    if any(word.literal in ("-h", "--help") for word in call.arguments[-1:]) and len(call.arguments) < 3:
         return reads("kubectl prints its help")
-    return found
+    return judge(KUBECTL, call, bench)

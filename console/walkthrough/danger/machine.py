@@ -151,7 +151,8 @@ def kill(call: Call, bench: Bench) -> Finding:
         return READING
     if name in ("HUP", "USR1", "USR2", "WINCH", "CONT", "1", "10", "12", "28", "18", "QUIT", "3"):
         return changes(f"sends {name} to {shown(rest)}", touches, target=target)
-    safer = f"pgrep -a {shown(rest)}" if program != "kill" else ""
+    kept = [word for word in call.arguments if not re.fullmatch(r"-((?:SIG)?[A-Z][A-Z0-9]+|\d+)", word.literal)]
+    safer = f"pgrep -a {shown(kept)}" if program == "pkill" else f"pgrep -a {shown(rest)}"
     if program == "kill":
         safer = f"kill -TERM {shown(rest)}" if name in ("9", "KILL") else f"ps -fp {shown(rest)}"
     return destroys(

@@ -115,6 +115,8 @@ _READERS = names(
     " journalctl-none zdiff bzgrep xzgrep"
 )
 _READERS = frozenset(name for name in _READERS if not name.endswith("-none"))
+# What a file of the same name in some folder is not.
+ORDINARY = BUILTINS | _READERS
 _PROMPTS = frozenset(
     {
         "irb",

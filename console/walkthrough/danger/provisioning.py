@@ -172,8 +172,34 @@ _PULUMI = Tool(
     "",
 )
 
+
+def knife(call: Call, bench: Bench) -> Finding:
+    """knife: `ssh QUERY COMMAND` runs a command on machines; other verbs tell by their form."""
+    given, _ = read_flags(call.arguments, flags("-x -i -a -C -P -p -F -E -c -e --ssh-user", "-y --yes --id-only -l -w"))
+    words = given.operands
+    if len(words) > 2 and words[0].literal == "ssh":
+        text = " ".join(word.text for word in words[2:])
+        return bench.script(text, elsewhere=True).within(pairs("host", words[1:2]))
+    verb = words[1].literal if len(words) > 1 else ""
+    target = words[2].literal if len(words) > 2 else ""
+    if words and (
+        verb in ("list", "show", "status", "diff", "search") or words[0].literal in ("search", "status", "diff")
+    ):
+        return reads("asks the server")
+    if verb in ("delete", "bulk", "remove"):
+        return destroys(f"deletes {words[0].text} {target}", pairs(words[0].text, words[2:3]), target=target)
+    return (
+        changes("changes what the server holds", target=target) if verb else cannot_tell("what it does cannot be told")
+    )
+
+
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("terraform", "tofu", "terragrunt"), terraform),
+    "knife": knife,
+    **dict.fromkeys(
+        ("chef-client", "puppet", "salt-call", "chef-client-disable", "chef-client-enable"),
+        by_last_flag(r"--(why-run|noop|version|help)|test=True|^-W"),
+    ),
+    **dict.fromkeys(("terraform", "tofu", "terragrunt", "tf"), terraform),
     "pulumi": _PULUMI,
     **dict.fromkeys(
         (

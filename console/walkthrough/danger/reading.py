@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.walkthrough.danger.calls import Call, Feed, Redirect, Script
-from console.walkthrough.danger.expanding import Expander
+from console.walkthrough.danger.expanding import Expander, glued
 from console.walkthrough.danger.heredocs import DOCUMENT, MARKS, STRING, Heredoc, lift
 from console.walkthrough.danger.printing import printed
 from console.walkthrough.danger.variables import every, find_setters, source
@@ -26,15 +26,15 @@ _WORDS = names(
 _STAGES = frozenset({"command", "redirected_statement", "compound_statement", "subshell"})
 
 
-def read_script(text: str, known: Mapping[str, str]) -> Script:
-    """What the text runs. Raises RecursionError where it is nested beyond measure."""
+def read_script(text: str, known: Mapping[str, str], feed: Feed | None = None) -> Script:
+    """What the text runs. feed: what stands on its input. Raises RecursionError where it is nested beyond measure."""
     clean = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n").replace("\0", "")
     for mark in MARKS:
         clean = clean.replace(mark, "?")
     lifted, heredocs = lift(clean)
     root = parse(lifted).root_node
     reader = _Reader(root, heredocs, known)
-    reader.walk(root, None)
+    reader.walk(root, feed)
     if root.has_error:
         wrong = next((node for node in every(root) if node.is_error or node.is_missing), root)
         reader.fault = reader.fault or f"line {wrong.start_point[0] + 1} cannot be read as shell"
@@ -110,6 +110,7 @@ class _Reader:
         words: list[Word] = []
         sets: list[tuple[str, Word]] = []
         redirects: list[Node] = []
+        touching = -1
         if node.type != "command":
             words.append(Word(source(node.children[0])))
         for child in node.named_children:
@@ -122,7 +123,12 @@ class _Reader:
                 sets.append((source(name) if name else "", got))
             elif child.type == "command_name" or child.type in _WORDS or child.type == "subscript":
                 self._inside(child)
-                words.extend(self.expander.words(child.children[0] if child.type == "command_name" else child))
+                found = self.expander.words(child.children[0] if child.type == "command_name" else child)
+                if words and found and child.start_byte == touching:
+                    # What the grammar parts, the shell reads as one word.
+                    found = [glued(words.pop(), found[0]), *found[1:]]
+                words.extend(found)
+                touching = child.end_byte
             else:
                 self.walk(child, None)
         feed, written, more = self._redirects([*redirects, *self.belated.pop(node.id, [])], feed)
@@ -140,8 +146,12 @@ class _Reader:
                 self._inside(node_of)
             if not targets:
                 continue
-            more.extend(word for extra in targets[1:] for word in self.expander.words(extra))
             target = self.expander.word(targets[0])
+            rest = targets[1:]
+            if rest and rest[0].start_byte == targets[0].end_byte:
+                target = glued(target, self.expander.word(rest[0]))
+                rest = rest[1:]
+            more.extend(word for extra in rest for word in self.expander.words(extra))
             if target.start.startswith(MARKS):
                 feed = self._here(target) if descriptor in ("", "0") else feed
             elif targets[0].type == "process_substitution" or (

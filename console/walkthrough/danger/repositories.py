@@ -58,15 +58,18 @@ _VERBS = table(
 
 _PUSHING = options(
     "-o/--push-option --repo --receive-pack --exec",
-    "-f/--force --force-with-lease --force-if-includes -d/--delete --mirror --prune --all --tags -v -q -u/--set-upstream"
-    " -n/--dry-run --follow-tags --no-verify --atomic --porcelain --progress --thin --signed --branches -4 -6",
+    "-f/--force --force-with-lease --force-if-includes -d/--delete --mirror --prune --all --tags -v -q"
+    " -u/--set-upstream -n/--dry-run --follow-tags --no-verify --atomic --porcelain --progress --thin"
+    " --signed --branches -4 -6",
 )
 
 
 def _push(use: Use, bench: Bench) -> Finding:
     given, _ = read_flags(use.after, _PUSHING)
     refs = given.everything
-    touches = joined(use.touches, pairs("remote", refs[:1]), pairs("branch", refs[1:]))
+    touches = joined(
+        use.touches, pairs("remote", refs[:1]), tuple(("branch", re.sub(r"^[+:]", "", word.text)) for word in refs[1:])
+    )
     target = re.sub(r"^\+?.*:|^\+", "", refs[1].literal) if len(refs) > 1 else ""
     if given.has("-n"):
         return reads("push only shows what it would do", touches)

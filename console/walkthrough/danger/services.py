@@ -60,6 +60,7 @@ _SUPERVISOR = (
 
 RULES: dict[str, Rule] = {
     "patronictl": patronictl,
+    "gitlab-patronictl": patronictl,
     "pgbackrest": plain_tool(
         "pgbackrest",
         (

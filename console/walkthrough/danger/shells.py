@@ -37,10 +37,13 @@ def shell(call: Call, bench: Bench) -> Finding:
             from_input |= "s" in flag
             checks |= "n" in flag and flag[0] == "-"
     rest = words[at:]
+    if rest and rest[0].literal == "-":
+        rest.pop(0)
+        from_input = from_input or not rest
     if checks:
         return reads("checks the syntax")
     if takes_text:
-        return _text(rest[0], bench) if rest else READING
+        return bench.script(rest[0].text, feed=call.feed) if rest else READING
     if rest and not from_input:
         return cannot_tell(f"what {rest[0].text} does cannot be told", pairs("file", rest[:1]))
     if call.feed is None:
@@ -72,7 +75,7 @@ def switch_user(call: Call, bench: Bench) -> Finding:
     given, _ = read_flags(words, _SU)
     text = given.value("-c", "--session-command")
     if text is not None:
-        return _text(text, bench)
+        return bench.script(text.text, feed=call.feed)
     if given.has("-u"):
         # `runuser -u NAME [--] COMMAND`
         head, took = read_flags(words, _SU, limit=1)
@@ -112,12 +115,13 @@ def ssh(call: Call, bench: Bench) -> Finding:
         if word.start.lower().startswith(("proxycommand=", "localcommand="))
     ]
     text = " ".join(word.text for word in rest) if rest else None
+    feed = call.feed if rest and not given.has("-n") else None
     if text is None and call.feed is not None and not given.has("-N", "-n"):
         if call.feed.text is None:
             return cannot_tell("what is fed to a shell cannot be told", place, target=target)
         text = call.feed.text.text
     if text is not None:
-        found.append(bench.script(text, elsewhere=True))
+        found.append(bench.script(text, elsewhere=True, feed=feed))
     elif given.has("-N", "-O") or (given.may("-L", "-D", "-W") and given.has("-f", "-W")):
         found.append(reads("opens a tunnel", place))
     else:

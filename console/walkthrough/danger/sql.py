@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     |(?P<end>;|\\gx?\b|\\G)
     |(?P<slash>(?m:^\s*)\\[^\n]*|\\[a-z!][^\n]*)
     |(?P<word>[A-Za-z_][\w.]*)
+    |(?P<number>\d[\d.]*)
     |(?P<other>\S)""",
     re.X | re.S,
 )
@@ -231,6 +232,8 @@ def _changing(words: list[str], names: list[str]) -> Finding:
         return destroys(f"takes a part of {name} away", touches, safer=f"\\d {name}", target=target)
     if (verb == "RESET" and "MASTER" in words) or verb == "PURGE":
         return destroys(f"{verb} takes away logs of changes", touches)
+    if verb == "KILL":
+        return changes(f"ends connection {name}", (("connection", name),), target=target)
     if verb in _CHANGES:
         return changes(f"{verb} {kind} {name}".strip(), touches, target=target)
     return cannot_tell(f"what {verb} does cannot be told", touches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from console.core.runbooks.danger import Level
 from console.walkthrough.danger.calls import Call
@@ -43,8 +44,15 @@ class Use:
     touches: Touches
 
     def instead(self, text: str) -> str:
-        """The same words with another verb in the place of this one's."""
-        kept = self.before[: len(self.before) - len(self.verb.split())]
+        """The same words with another verb in the place of this one's; a first word that both have stays."""
+        kept = list(self.before)
+        named = self.verb.split()
+        for name in reversed(named):
+            at = next(at for at in range(len(kept) - 1, -1, -1) if kept[at].literal == name)
+            if name == named[0] and len(named) > 1 and text.startswith(f"{name} "):
+                text = text.removeprefix(f"{name} ")
+                break
+            del kept[at]
         return " ".join(part for part in (shown(kept), text, shown(self.after)) if part)
 
 
@@ -55,7 +63,7 @@ VerbRule = Callable[[Use, Bench], Finding]
 class Tool:
     """A table. verbs: by words, longest first; flags: which of them take values; places: flag to a kind of thing
     touched. kind: what operands name. codes: verbs that need a look of their own. inside: verbs whose words hold
-    another command, with flags of its own.
+    another command, with flags of its own. variants: verbs whose flags mean something else.
     nouns: how many words a verb may have where `guess` tells it by its form.
     """
 
@@ -70,6 +78,7 @@ class Tool:
     rest: Level = Level.UNKNOWN
     guess: Callable[[str], Level | None] | None = None
     inside: frozenset[str] = frozenset()
+    variants: Mapping[str, Options] = field(default_factory=dict)
 
     def __call__(self, call: Call, bench: Bench) -> Finding:
         return judge(self, call, bench)
@@ -90,7 +99,10 @@ def judge(tool: Tool, call: Call, bench: Bench) -> Finding:
         return reads(f"{tool.name} prints its help")
     verb, at, fault = _find_verb(tool, words)
     outer = _globals_only(tool, words, at, verb)
-    given, _ = read_flags(outer if verb in tool.inside else [*outer, *words[at:]], tool.flags)
+    spec = tool.variants.get(verb, tool.flags)
+    given, _ = read_flags(outer, tool.flags)
+    if verb not in tool.inside:
+        given = _both(given, read_flags(words[at:], spec)[0])
     touches = joined(*(pairs(kind, given.values(flag)) for flag, kind in tool.places.items()))
     if fault:
         return cannot_tell(fault, touches)
@@ -115,6 +127,14 @@ def judge(tool: Tool, call: Call, bench: Bench) -> Finding:
     return of_level(tool, use, level)
 
 
+def _both(first: Given, second: Given) -> Given:
+    """Flags before the verb and those after it, of which the later count."""
+    every = {**first.flags, **second.flags}
+    merged = {name: [*first.flags.get(name, []), *second.flags.get(name, [])] for name in every}
+    operands = [*first.operands, *second.operands]
+    return Given(merged, operands, second.tail, [*first.strange, *second.strange], first.doubtful | second.doubtful)
+
+
 def of_level(tool: Tool, use: Use, level: Level) -> Finding:
     """A finding in the table's words."""
     things = [word for word in use.given.everything if not word.whole or word.known]
@@ -129,7 +149,7 @@ def of_level(tool: Tool, use: Use, level: Level) -> Finding:
 
 def _find_verb(tool: Tool, words: list[Word]) -> tuple[str, int, str]:
     """The verb, how many words lead up to its end, and why it cannot be told."""
-    longest = max((len(verb.split()) for verb in (*tool.verbs, *tool.codes)), default=1)
+    longest, beginnings = _shape(tool.name, tuple(tool.verbs), tuple(tool.codes))
     longest = max(longest, tool.nouns)
     at = 0
     found: list[str] = []
@@ -154,11 +174,19 @@ def _find_verb(tool: Tool, words: list[Word]) -> tuple[str, int, str]:
             best = (verb, at)
         elif tool.guess is not None and tool.guess(verb) is not None:
             return verb, at, ""
-        if tool.guess is None and not any(name.startswith(verb + " ") for name in (*tool.verbs, *tool.codes)):
+        if tool.guess is None and verb not in beginnings:
             break
     if best is None:
         return "", 0, ""
     return best[0], best[1], ""
+
+
+@cache
+def _shape(name: str, verbs: tuple[str, ...], codes: tuple[str, ...]) -> tuple[int, frozenset[str]]:
+    """How many words the longest verb has, and what verbs of several words begin with."""
+    split = [verb.split() for verb in (*verbs, *codes)]
+    begun = frozenset(" ".join(words[:count]) for words in split for count in range(1, len(words)))
+    return max((len(words) for words in split), default=1), begun
 
 
 def _globals_only(tool: Tool, words: list[Word], at: int, verb: str) -> list[Word]:

@@ -222,6 +222,9 @@ def after_dashes(call: Call, bench: Bench) -> Finding:
 def _last_words(call: Call, words: list[Word], bench: Bench) -> Finding:
     """`aws-vault exec PROFILE COMMAND`, without dashes."""
     at = next(at for at, word in enumerate(words) if word.literal in ("exec", "run"))
+    if call.words[0].text.rpartition("/")[2] in ("bundle", "poetry", "pipenv", "uv", "op", "doppler", "infisical"):
+        inner = words[at + 1 :]
+        return bench.call(call.inner(inner)) if inner else cannot_tell("runs something that cannot be told")
     given, took = read_flags(words[at + 1 :], flags("-d/--duration -p -c -t --profile --project --config"), limit=1)
     rest = words[at + 1 + took :]
     if not rest and given.operands:
@@ -353,7 +356,9 @@ RULES: dict[str, Rule] = {
 RULES["gtimeout"] = RULES["timeout"]
 
 
-_FLOCK = flags("-w/--wait/--timeout -E/--conflict-exit-code", "-n/--nonblock -s/--shared -x/--exclusive -u/--unlock -o -F")
+_FLOCK = flags(
+    "-w/--wait/--timeout -E/--conflict-exit-code", "-n/--nonblock -s/--shared -x/--exclusive -u/--unlock -o -F"
+)
 
 
 def flock(call: Call, bench: Bench) -> Finding:
