@@ -28,9 +28,7 @@ def world() -> Iterator[Practised]:
 
 def metric(world: Practised, name: str) -> float:
     """The sum of a metric over the API's pods, as they say it themselves."""
-    pods = world.kubectl("get", "pods", "-l", f"app={API}", "-o", "name").split()
-    pages = [world.kubectl("exec", pod, "--", "curl", "-fsS", "localhost:8000/api/metrics") for pod in pods]
-    return sum(float(line.split()[-1]) for page in pages for line in page.splitlines() if line.startswith(name))
+    return sum(world.counted(API, name))
 
 
 def test_pre_flight(world: Practised) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -28,6 +29,7 @@ from console.engine.runbooks import Runbooks
 from console.sandbox.client import Sandbox, start_sandbox
 from console.systems.loader import load_system
 from tests.conftest import program, wait_until
+from tests.sandbox.conftest import fetch
 
 STEP_WITHIN = timedelta(seconds=90)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -87,6 +89,16 @@ class Practised:
             if "deletionTimestamp" not in pod["metadata"] and labels.items() <= pod["metadata"]["labels"].items()
         }
 
+    def counted(self, workload: str, metric: str) -> list[float]:
+        """A metric of every pod of a workload that serves, as its own page says it."""
+        found: list[float] = []
+        for pod in self.sandbox.state()["pods"]:
+            if pod["workload"] == workload and pod["serving"]:
+                with contextlib.suppress(OSError):  # it ended meanwhile
+                    page = fetch(pod["metrics_url"])[1]
+                    found += [float(line.split()[-1]) for line in page.splitlines() if line.startswith(metric)]
+        return found
+
     def tool(self, name: str, *arguments: str) -> str:
         """What a stand-in prints."""
         done = subprocess.run(
@@ -115,7 +127,7 @@ class Practised:
         engine = Engine(found.system, found.environment, folder=self.state)
         engine.start()
         try:
-            wait_until(lambda: engine.picture.redis is not None, what="a console that sees Redis")
+            wait_until(lambda: engine.picture.redis.value is not None, what="a console that sees Redis")
             yield engine
         finally:
             engine.stop("the test ended")
