@@ -114,7 +114,7 @@ def _written(redirect: Redirect, call: Call) -> Finding:
         program = call.words[0].literal if call.words else ":"
         place = target.text.split("/")[3:5]
         touches = tuple(zip(("host", "port"), place, strict=False))
-        if program in (":", "true", "exec", "cat", "timeout") or (program == "echo" and len(call.words) == 1):
+        if program in (":", "true", "cat", "timeout") or (program == "echo" and len(call.words) == 1):
             return reads("opens a connection", touches)
         return cannot_tell("what a server makes of what is sent to it cannot be told", touches)
     touches = pairs("file", [target])

@@ -287,6 +287,8 @@ FAMILIES = {
         xargs sh -c
         alias x=y; x
         BASH_ENV=x bash -c true
+        exec 3<>/dev/tcp/redis/6379; echo FLUSHALL >&3
+        printf "FLUSHALL" | nc redis 6379
     """,
 }
 CASES = [(line.strip(), level) for level, lines in FAMILIES.items() for line in lines.splitlines() if line.strip()]
