@@ -40,7 +40,7 @@ _VALUED = frozenset(("-u", "-g", "-n", "-p", "-C", "-k", "-s", "-I", "-P", "-L",
 
 _QUOTES = re.compile(r"[\"'\\]")
 # How far around a place a text is looked through, so that a long one does not take long for each of its places.
-_NEAR = 20_000
+_NEAR = 4_000
 
 
 @dataclass(slots=True, eq=False)
@@ -113,7 +113,7 @@ def _angle(
     one: Candidate, kind: str, text: str, command: Command, before: str, following: str, closed: frozenset[str]
 ) -> bool:
     if one.form is Form.DOUBLE_ANGLE and re.search(
-        rf"^\t*{re.escape(one.body)}\r?$", text[one.end : one.end + _NEAR], re.MULTILINE
+        rf"^\t*{re.escape(one.body)}\r?$", text[one.end : one.end + 10 * _NEAR], re.MULTILINE
     ):
         return False
     if text.startswith("&lt;", one.start):

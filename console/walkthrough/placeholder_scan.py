@@ -26,6 +26,8 @@ _KEYWORDS = frozenset(
     ("then", "do", "else", "if", "elif", "while", "until", "!", "{", "}", "time", "fi", "done", "coproc")
 )
 _DEEPEST = 40
+# Of a command with more words the first ones tell what it is.
+_WORDS = 200
 
 
 @lru_cache(maxsize=512)
@@ -111,7 +113,8 @@ class _Walk:
         if written == "{" and self.command.words[:1] == ["function"]:
             self.separate(False)
             return
-        self.command.words.append(written)
+        if len(self.command.words) < _WORDS:
+            self.command.words.append(written)
 
     def separate(self, piped: bool) -> None:
         """The command ends here."""
