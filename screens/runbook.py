@@ -22,7 +22,7 @@ from widgets.folds import Headed, Line, Page
 from widgets.listing import Lines
 from widgets.output import Output, asks
 from widgets.rows import EMPTY, Row, ends, row
-from widgets.steps import Steps, done_words
+from widgets.steps import Steps
 from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span
 
@@ -124,7 +124,7 @@ class RunbookRoom(StepKeys, Room):
             return
         walk.judge()
         self.steps.edged = self.size.width >= WIDE and not self.zoomed
-        self.steps.show(document, walk.run, walk.at, now, edged=self.steps.edged)
+        self.steps.show(document, walk.run, walk.at, now, walk.done, edged=self.steps.edged)
         count = f"  {len(document.steps)}" if walk.run is None else ""
         self.steps.set_head(row(("Steps", Ink.TITLE), (count, Ink.DIM)))
         self._draw_page(document, now)
@@ -153,7 +153,7 @@ class RunbookRoom(StepKeys, Room):
             (" run ", Ink.DIM),
             (run.id if self.size.width >= WIDE else run.id.rsplit("-", 1)[-1], Ink.STRONG),
             (f"  {span(last - run.began)}  ", Ink.TEXT),
-            (f"step {running} runs" if running else done_words(run), Ink.ACCENT if running else Ink.TEXT),
+            (f"step {running} runs" if running else self.walk.done, Ink.ACCENT if running else Ink.TEXT),
             (f"   {self.walk.doing}…" if self.walk.doing else "", Ink.ACCENT),
         )
         return ends(left, target, self.size.width, self.look.glyphs.cut)
@@ -193,7 +193,7 @@ class RunbookRoom(StepKeys, Room):
 
     def _draw_output(self, picture: Picture, now: datetime) -> None:
         walk = self.walk
-        newest = self._newest()
+        newest = walk.started
         if newest != self._started:
             # What was started last is shown, wherever the cursor is; moving the cursor shows another.
             self._started, self.shown = newest, newest[1] if newest is not None else 0
@@ -213,11 +213,6 @@ class RunbookRoom(StepKeys, Room):
         none = "reading…" if lines is None else "nothing printed yet" if running else "it printed nothing"
         tail = () if running else runbook_page.ending(attempt, self.look.glyphs)
         self.output.set((self.shown, attempt.intent), lines or (), tail, row((f" {none}", Ink.DIM)))
-
-    def _newest(self) -> tuple[int, int] | None:
-        """The newest attempt, by its number in the journal, and its step; None where nothing was started."""
-        steps = self.walk.run.steps if self.walk.run is not None else ()
-        return max(((step.attempts[-1].intent, step.number) for step in steps if step.attempts), default=None)
 
     def on_steps_moved(self, event: Steps.Moved) -> None:
         """Another step is at the cursor."""

@@ -11,11 +11,12 @@ from console.core.operations import Operation
 from console.core.picture import Picture
 from console.core.runbooks.document import Runbook, Step
 from console.core.runbooks.filling import Assessment
-from console.core.runbooks.runs import Attempt, Mark, Run
+from console.core.runbooks.runs import Attempt, Mark, Run, StepRun
 from console.core.states import Outcome
 from console.engine.runbook_desk import RunbookDesk
 from screens.base import Console
 from screens.runbook_foresight import foreseen
+from widgets.steps import done_words
 from widgets.vocabulary import Ink
 
 Answer = TypeVar("Answer")
@@ -44,6 +45,9 @@ class Walk:
         self.assessed: dict[int, Assessment] = {}
         self.operations: dict[int, str] = {}
         self.printed: dict[int, tuple[object, tuple[str, ...]]] = {}
+        self.done = ""
+        self.started: tuple[int, int] | None = None
+        self._running: tuple[StepRun, ...] = ()
         self._begun: Run | None = None
         self._beginning = threading.Lock()
         self._renewing = False
@@ -78,12 +82,12 @@ class Walk:
 
     def mark(self, step: int) -> Mark:
         """How a step stands."""
-        return Mark.TODO if self.run is None or step > len(self.run.steps) else self.run.step(step).mark
+        known = self.run is not None and 1 <= step <= len(self.run.steps)
+        return self.run.step(step).mark if self.run is not None and known else Mark.TODO
 
     def running(self) -> int:
         """The step that runs, not in the background; 0 where none does."""
-        steps = self.run.steps if self.run is not None else ()
-        return next((step.number for step in steps if step.mark is Mark.RUNNING), 0)
+        return self._running[0].number if self._running else 0
 
     def take_document(self, document: Runbook) -> None:
         """Follow this text."""
@@ -104,13 +108,19 @@ class Walk:
             return
         settled = (before is None or before.id == run.id) and not self.mark(self.at).settled
         self.run = run
+        self.done = done_words(run)
+        self._running = tuple(step for step in run.steps if step.mark is Mark.RUNNING)
+        self.started = max(
+            ((step.attempts[-1].intent, step.number) for step in run.steps if step.attempts), default=None
+        )
         self.forget_judged()
         if settled and self.mark(self.at).settled and not self.mark(run.here).settled:
             self.at = run.here
 
     def leave_run(self) -> None:
         """Follow no run; the next thing that is done begins one."""
-        self.run = self._begun = None
+        self.run = self._begun = self.started = None
+        self._running, self.done = (), ""
         self.forget_judged()
         self.operations.clear()
         self.printed.clear()
@@ -220,7 +230,7 @@ class Walk:
                     self.console.say(entry.summary)
             self._seen_operations = seen
             self.renew()
-        lines = {f"{name}:{step.line}": step.number for step in self.run.steps if step.mark is Mark.RUNNING}
+        lines = {f"{name}:{step.line}": step.number for step in self._running}
         for entry in own:
             step = lines.get(entry.title)
             if step is not None and entry.outcome is Outcome.RUNNING:

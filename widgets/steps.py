@@ -151,14 +151,17 @@ class Steps(Headed):
         self.run: Run | None = None
         self.now: datetime | None = None
         self.at = 1
+        self.done = ""
         self.edged = False
         self._top = 0
         self._places: dict[bool, tuple[Place, ...]] = {}
         self._index: dict[bool, dict[int, int]] = {}
         self._sizes: dict[int, int] = {}
 
-    def show(self, runbook: Runbook, run: Run | None, at: int, now: datetime, *, edged: bool) -> None:
-        """Take how everything stands. at: the step at the cursor. edged: with a line at the right."""
+    def show(self, runbook: Runbook, run: Run | None, at: int, now: datetime, done: str = "", *, edged: bool) -> None:
+        """Take how everything stands. at: the step at the cursor. done: how far the run is. edged: with a line
+        at the right.
+        """
         if runbook is not self.runbook:
             self.runbook = runbook
             self._places = {sectioned: places_of(runbook, sectioned=sectioned) for sectioned in (True, False)}
@@ -171,7 +174,7 @@ class Steps(Headed):
                 if step.group is not None:
                     choices.setdefault(step.group, set()).add(step.choice)
             self._sizes = {group: len(names) for group, names in choices.items()}
-        self.run, self.at, self.now, self.edged = run, at, now, edged
+        self.run, self.at, self.now, self.done, self.edged = run, at, now, done, edged
         self.repaint()
 
     def below(self, width: int, height: int) -> list[Row]:
@@ -227,9 +230,7 @@ class Steps(Headed):
 
     def more(self) -> Row:
         """How many steps are settled."""
-        if self.runbook is None or self.run is None:
-            return EMPTY
-        return row((done_words(self.run), Ink.DIM))
+        return row((self.done, Ink.DIM))
 
     def action_move(self, by: int) -> None:
         """Move the cursor by steps."""

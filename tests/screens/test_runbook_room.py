@@ -282,6 +282,15 @@ async def test_a_terminal_that_cannot_be_given_away_says_what_to_do() -> None:
         assert not any(asked[0] == "interact" for asked in console.wanted)
 
 
+async def test_a_run_in_which_nothing_was_started_yet_is_read_anew_by_the_clock() -> None:
+    async with walked(begun=True) as console:
+        before = console.played.reads
+        for _second in range(4):
+            console.room.ticked(pictures.NOW)
+        await console.idle()
+        assert console.played.reads == before + 1 and "nothing has run yet" in console.text
+
+
 async def test_an_idle_second_repaints_nothing_of_a_run_but_its_ages(monkeypatch: pytest.MonkeyPatch) -> None:
     async with walked(begun=True) as console:
         await console.reads(2)

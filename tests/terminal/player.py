@@ -32,7 +32,9 @@ NOW = datetime(2026, 3, 14, 21, 4, 11, tzinfo=UTC)
 
 
 def played(name: str) -> Picture:
-    """The picture of that name; `rollout.NAME` is one of a rollout."""
+    """The picture of that name; `rollout.NAME` is one of a rollout, `runbook` a quiet one with a runbook to open."""
+    if name == "runbook":
+        return cast("Picture", pictures.healthy())
     if name.startswith("rollout."):
         from tests import rollout_pictures
 
@@ -66,6 +68,8 @@ class Player:
 
         name, lines = self.begin
         self.desk = PlayedDesk(played(name), pictures.log_lines(lines) if lines else ())
+        if name == "runbook":
+            self.desk.system = replace(self.desk.system, runbooks=tuple(self.desk.runbooks.documents))
         self.opened.set()
         return self.desk
 
@@ -134,6 +138,15 @@ class Player:
         first, *rest = view.gates
         changed = replace(view, gates=(replace(first, now=f"{value} ms"), *rest))
         self.play(lambda picture: replace(picture, rollout=changed))
+        self.do_settle()
+
+    def do_step(self, lines: str) -> None:
+        """A step of the run that is open prints so many lines more; the first time it is started."""
+        played = self.desk.runbooks
+        run = next(iter(played.all_runs))
+        if not any(step.attempts for step in played.all_runs[run].steps):
+            played.play_step(run, 2)
+        played.say(2, *(f"\x1b[32mline\x1b[0m {number}" for number in range(int(lines))))
         self.do_settle()
 
     def do_memory(self, megabytes: str) -> None:
