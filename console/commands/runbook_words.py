@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from console.walkthrough.redact import CONTROL, redacted
+from console.walkthrough.redaction.redact import CONTROL, redacted
 
 
 def told(text: str) -> str:

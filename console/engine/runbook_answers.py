@@ -67,7 +67,7 @@ class Answers:
 
     def placeholders(self, run: Run, runbook: Runbook) -> tuple[Placeholder, ...]:
         """The placeholders of a run; one whose answer turned out to hold a secret is asked for as one."""
-        from console.walkthrough.placeholders import placeholders_of
+        from console.walkthrough.filling.placeholders import placeholders_of
 
         known = frozenset(self._surroundings.environ)
         key = (runbook.digest, known)
@@ -107,8 +107,8 @@ class Answers:
         self, run: Run, placeholders: tuple[Placeholder, ...], answers: Mapping[str, str]
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """Take answers; returns what is to be written down, empty where nothing is, and the faults by name."""
-        from console.walkthrough.placeholders import fault_of
-        from console.walkthrough.redact import redacted
+        from console.walkthrough.filling.placeholders import fault_of
+        from console.walkthrough.redaction.redact import redacted
 
         known = {each.name: each for each in placeholders}
         if strange := [name for name in answers if name not in known]:

@@ -13,7 +13,7 @@ from console.core.operations import Refused
 from console.core.runbooks.document import Runbook
 from console.core.runbooks.runs import Run
 from console.systems.places import write_atomically
-from console.walkthrough.jobs import TRANSCRIPT
+from console.walkthrough.keeping.jobs import TRANSCRIPT
 
 COPY = "runbook.md"
 STATE = "state.bash"
@@ -70,7 +70,7 @@ class RunFolder:
 
     def keep_evidence(self, step: int, text: str, secrets: Collection[str]) -> str:
         """Keep evidence: a file's copy, or a text; returns what the note says. Text is kept without secrets."""
-        from console.walkthrough.redact import redacted
+        from console.walkthrough.redaction.redact import redacted
 
         source = _file_of(text)
         if source is None:

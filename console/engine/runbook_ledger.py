@@ -150,7 +150,7 @@ def fact_of(event: Event) -> Fact:
 
 def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
     """A value of a body without secrets; in tables only what is called `title`."""
-    from console.walkthrough.redact import redacted
+    from console.walkthrough.redaction.redact import redacted
 
     if isinstance(value, str):
         return redacted(value, secrets)

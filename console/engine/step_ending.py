@@ -9,7 +9,7 @@ from console.core.runbooks.danger import Level
 from console.core.runbooks.runs import Mark
 from console.core.states import Outcome
 from console.journal.events import Event
-from console.walkthrough.jobs import TRANSCRIPT, Ended, Ending
+from console.walkthrough.keeping.jobs import TRANSCRIPT, Ended, Ending
 
 MOST_DIFFERENT = 200
 OUTCOMES = {Mark.RAN: Outcome.DONE, Mark.FAILED: Outcome.FAILED, Mark.UNKNOWN: Outcome.UNKNOWN}

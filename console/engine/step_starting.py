@@ -22,7 +22,7 @@ from console.engine.steps import Steps, attempts
 from console.journal.events import Event
 
 if TYPE_CHECKING:
-    from console.walkthrough.jobs import Ended, Spec
+    from console.walkthrough.keeping.jobs import Ended, Spec
 
 
 class Starting:
@@ -43,7 +43,7 @@ class Starting:
 
     def _assessed(self, run: Run, runbook: Runbook, number: int) -> tuple[Assessment, Mapping[str, str]]:
         """The same with the variables that its values need, secrets included."""
-        from console.walkthrough.assess import assess_filled
+        from console.walkthrough.filling.assess import assess_filled
 
         found, given = assess_filled(
             runbook,
@@ -80,7 +80,7 @@ class Starting:
 
     def start(self, run: Run, runbook: Runbook, number: int, *, typed: str, digest: str) -> Operation:
         """Start a step and follow it."""
-        from console.walkthrough.running import start_job
+        from console.walkthrough.keeping.running import start_job
 
         if runbook.step(number).options.interactive:
             raise Refused(f"{_place(run, runbook.step(number))} needs the real terminal; run it there")
@@ -93,7 +93,7 @@ class Starting:
 
     def interact(self, run: Run, runbook: Runbook, number: int, *, typed: str, digest: str) -> str:
         """Run a step on the real terminal; blocks. Returns how it ended."""
-        from console.walkthrough.relay import relay
+        from console.walkthrough.keeping.relay import relay
 
         intent, folder, spec = self._intend(run, runbook, number, typed=typed, digest=digest)
         ended: Ended | None = None
@@ -165,8 +165,8 @@ class Starting:
                 raise Refused(f"{what} running, started by {by}; wait for it or stop it")
 
     def _spec(self, run: Run, runbook: Runbook, step: Step, command: str, variables: Mapping[str, str]) -> Spec:
-        from console.walkthrough.jobs import Spec
-        from console.walkthrough.placeholders import options_of
+        from console.walkthrough.filling.placeholders import options_of
+        from console.walkthrough.keeping.jobs import Spec
 
         options = options_of(runbook, step)
         cwd = run.path.parent / Path(options.cwd).expanduser()

@@ -23,10 +23,10 @@ from console.engine.runbook_folder import last_lines
 from console.engine.runbook_ledger import RunbookLedger
 from console.engine.step_ending import OUTCOMES, result_of, unknown
 from console.journal.events import Event
-from console.walkthrough.jobs import Ended
+from console.walkthrough.keeping.jobs import Ended
 
 if TYPE_CHECKING:
-    from console.walkthrough.running import Job
+    from console.walkthrough.keeping.running import Job
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ class Steps:
 
     def _read_result(self, run: Run | None, intent: Event) -> None:
         """Take the result of a step of another host; whether it lives cannot be told from here."""
-        from console.walkthrough.running import find_job
+        from console.walkthrough.keeping.running import find_job
 
         job = None if run is None else find_job(self.folder(intent))
         if job is not None and job.result is not None:
@@ -193,7 +193,7 @@ class Steps:
         self._ledger.conclude(intent, Outcome.REFUSED.value, {"mark": Mark.FAILED.value, "how": how})
 
     def _settle(self, run: Run, intent: Event) -> None:
-        from console.walkthrough.running import find_job
+        from console.walkthrough.keeping.running import find_job
 
         mark = next(each.mark for each in attempts(run) if each.intent == intent.seq)
         process = str(intent.body.get("process", ""))
@@ -225,7 +225,7 @@ class Steps:
 
     def job(self, run: Run, attempt: Attempt) -> Job:
         """The job of an attempt that goes on. Raises Refused where its keeper is gone."""
-        from console.walkthrough.running import find_job
+        from console.walkthrough.keeping.running import find_job
 
         with self._lock:
             followed = self._followed.get(attempt.intent)
@@ -238,7 +238,7 @@ class Steps:
         """Stop an attempt: INT, then TERM, then KILL. What another host began and does not answer for any more is not
         known from then on.
         """
-        from console.walkthrough.running import find_job
+        from console.walkthrough.keeping.running import find_job
 
         intent = self._ledger.intent(attempt.intent)
         if intent is not None and intent.host != socket.gethostname():

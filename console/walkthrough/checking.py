@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from console.core.runbooks.danger import Danger, Level
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
-from console.walkthrough.assess import danger_in, unsound
-from console.walkthrough.placeholder_finding import Place
-from console.walkthrough.placeholders import options_of, steps_of, with_stand_ins
+from console.walkthrough.filling.assess import danger_in, unsound
+from console.walkthrough.filling.finding import Place
+from console.walkthrough.filling.placeholders import options_of, steps_of, with_stand_ins
 
 
 @dataclass(frozen=True, slots=True)

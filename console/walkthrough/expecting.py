@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from console.walkthrough.redact import CONTROL
+from console.walkthrough.redaction.redact import CONTROL
 
 CONTEXT = 3
 # So many pairs of lines are weighed against each other; of more, only what differs at the beginning is lined up.

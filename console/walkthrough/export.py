@@ -13,8 +13,8 @@ from pathlib import Path
 from console.core.runbooks.document import Runbook, Step, StepKind
 from console.core.runbooks.runs import Attempt, Mark, Note, Run, StepRun
 from console.core.units import show_span
-from console.walkthrough.jobs import TRANSCRIPT
-from console.walkthrough.redact import CONTROL, redacted
+from console.walkthrough.keeping.jobs import TRANSCRIPT
+from console.walkthrough.redaction.redact import CONTROL, redacted
 
 # Of a long output: so many lines of its beginning, and of its end.
 FIRST = 100

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from console.core.operations import Refused
-from console.walkthrough.redact import Lines
+from console.walkthrough.redaction.redact import Lines
 from console.walkthrough.transcript import Transcript
 from console.walkthrough.variables import SECRET_VARIABLE, SOURCED, block_environment
 

@@ -11,8 +11,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from console.walkthrough.jobs import Spec
-from console.walkthrough.running import start_job
+from console.walkthrough.keeping.jobs import Spec
+from console.walkthrough.keeping.running import start_job
 
 SIZE = 100_000_000
 LINE = "2026-11-20T21:00:00Z INFO api request handled path=/v1/items/4711 status=200 took=12ms"

@@ -26,7 +26,7 @@ from pathlib import Path
 from console.engine.engine import Engine
 from console.engine.runbook_ledger import RunbookLedger
 from console.systems.loader import load_system
-import console.walkthrough.running as running
+import console.walkthrough.keeping.running as running
 
 system, state, runbook, point, background = sys.argv[1:]
 def die(*_arguments, **_named):

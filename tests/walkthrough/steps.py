@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from console.walkthrough.jobs import Ended, Spec
-from console.walkthrough.running import Job, start_job
+from console.walkthrough.keeping.jobs import Ended, Spec
+from console.walkthrough.keeping.running import Job, start_job
 
 GRACE = timedelta(seconds=0.3)
 

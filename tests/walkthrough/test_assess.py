@@ -11,9 +11,9 @@ import pytest
 from console.core.runbooks.danger import Level
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment
-from console.walkthrough.assess import assess, assess_filled
 from console.walkthrough.checking import check
-from console.walkthrough.placeholders import placeholders_of
+from console.walkthrough.filling.assess import assess, assess_filled
+from console.walkthrough.filling.placeholders import placeholders_of
 from console.walkthrough.reading.document import parse_runbook
 
 

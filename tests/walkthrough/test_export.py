@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from console.core.runbooks.document import Runbook, Step, StepKind
 from console.core.runbooks.runs import Attempt, Mark, Note, Run, StepRun
 from console.walkthrough.export import FIRST, LAST, run_as_markdown
-from console.walkthrough.redact import BLOT
+from console.walkthrough.redaction.redact import BLOT
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TEXT = "# Storm\n\n```sh\nredis-cli -h <host> INFO\n```\n\n- [ ] told the team\n\n```sh\nmake back\n```\n"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from console.walkthrough.jobs import Ending
-from console.walkthrough.running import Job, find_job
+from console.walkthrough.keeping.jobs import Ending
+from console.walkthrough.keeping.running import Job, find_job
 from tests.conftest import wait_until
 from tests.walkthrough.steps import Steps
 from tests.walkthrough.test_run import gone
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STARTER = """
 import json, sys, threading
 from pathlib import Path
-from console.walkthrough.jobs import Spec
-from console.walkthrough.running import start_job
+from console.walkthrough.keeping.jobs import Spec
+from console.walkthrough.keeping.running import start_job
 folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
 job = start_job(folder / "step", Spec(given["text"], given["environ"], folder, folder / "state"))
 heard = open(folder / "heard", "w", buffering=1)

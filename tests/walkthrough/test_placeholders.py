@@ -8,7 +8,7 @@ import pytest
 
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
 from console.core.runbooks.filling import Form, Want
-from console.walkthrough.placeholders import in_text, placeholders_of
+from console.walkthrough.filling.placeholders import in_text, placeholders_of
 
 
 def written(text: str, known: tuple[str, ...] = ()) -> list[str]:

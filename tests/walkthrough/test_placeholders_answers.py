@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from console.core.runbooks.document import Options
 from console.core.runbooks.filling import Form, Want
-from console.walkthrough.placeholder_finding import places_of
-from console.walkthrough.placeholder_names import key_of
-from console.walkthrough.placeholders import fault_of, filled, in_text, placeholders_of, with_stand_ins
+from console.walkthrough.filling.finding import places_of
+from console.walkthrough.filling.names import key_of
+from console.walkthrough.filling.placeholders import fault_of, filled, in_text, placeholders_of, with_stand_ins
 from tests.walkthrough.test_placeholders import runbook
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from console.core.operations import Refused
 from console.core.runbooks.document import Options
 from console.core.runbooks.filling import Form, Placeholder, Want
-from console.walkthrough.placeholders import filled, in_text
+from console.walkthrough.filling.placeholders import filled, in_text
 
 BASH = shutil.which("bash") or "/bin/bash"
 X = Placeholder("thing", "<thing>", Form.ANGLE, Want.TEXT, (1,))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.walkthrough.redact import BLOT, redacted
+from console.walkthrough.redaction.redact import BLOT, redacted
 
 # `@@` is the secret.
 HIDDEN = (

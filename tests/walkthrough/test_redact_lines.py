@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from console.walkthrough.redact import BLOT, CONTROL, LONGEST_LINE, Lines
+from console.walkthrough.redaction.redact import BLOT, CONTROL, LONGEST_LINE, Lines
 
 KEY = """-----BEGIN RSA PRIVATE KEY-----
 Proc-Type: 4,ENCRYPTED

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from console.core.operations import Refused
-from console.walkthrough.jobs import Ending
-from console.walkthrough.relay import relay
-from console.walkthrough.running import find_job
+from console.walkthrough.keeping.jobs import Ending
+from console.walkthrough.keeping.relay import relay
+from console.walkthrough.keeping.running import find_job
 from tests.conftest import wait_until
 from tests.terminal.pty_console import PtyProgram
 from tests.walkthrough.steps import Steps
@@ -26,8 +26,8 @@ from tests.walkthrough.test_running import pid_in
 CALLER = """
 import json, sys
 from pathlib import Path
-from console.walkthrough.jobs import Spec
-from console.walkthrough.relay import relay
+from console.walkthrough.keeping.jobs import Spec
+from console.walkthrough.keeping.relay import relay
 folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
 spec = Spec(given["text"], given["environ"], folder, folder / "state", secrets=("known0secret",))
 kept = []

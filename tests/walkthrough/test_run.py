@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.core.operations import Refused
-from console.walkthrough.redact import BLOT, Lines, Redactor
+from console.walkthrough.redaction.redact import BLOT, Lines, Redactor
 from console.walkthrough.run import RunResult, run_block, syntax_fault
 from tests.conftest import wait_until
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from console.core.operations import Refused
-from console.walkthrough import results
-from console.walkthrough.jobs import Ended, Ending
-from console.walkthrough.running import find_job, start_job
+from console.walkthrough.keeping import results
+from console.walkthrough.keeping.jobs import Ended, Ending
+from console.walkthrough.keeping.running import find_job, start_job
 from tests.conftest import wait_until
 from tests.walkthrough.steps import Steps
 from tests.walkthrough.test_run import gone

@@ -19,7 +19,7 @@ from console.systems.catalog import resolve_system
 from console.systems.loader import load_system
 from console.systems.secrets import RedisAccess
 from console.walkthrough.danger.judging import danger_of
-from console.walkthrough.placeholders import placeholders_of, with_stand_ins
+from console.walkthrough.filling.placeholders import placeholders_of, with_stand_ins
 from console.walkthrough.reading.document import read_runbook
 from console.walkthrough.sound import why_unsound
 from console.walkthrough.variables import VARIABLES, block_environment

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from console.walkthrough.jobs import Ending
-from console.walkthrough.state import State, Variable, read_state, write_state
+from console.walkthrough.keeping.jobs import Ending
+from console.walkthrough.keeping.state import State, Variable, read_state, write_state
 from tests.walkthrough.steps import Steps
 
 

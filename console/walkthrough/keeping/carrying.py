@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.walkthrough.state import State, is_declaration
+from console.walkthrough.keeping.state import State, is_declaration
 
 # Where bash is told from: what gives the state back, and the block; where another interpreter has its text.
 PRELUDE_FD, TEXT_FD, OTHER_FD = 8, 9, 7

@@ -18,13 +18,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from console.walkthrough import results
-from console.walkthrough.carrying import OTHER_FD, closing, opening, restoring
-from console.walkthrough.keeper_shell import environment, fault
-from console.walkthrough.keeper_step import LARGEST_STATE, Terminal
-from console.walkthrough.keeper_terminal import Relayed
-from console.walkthrough.keeper_voice import Expectation, Voice
-from console.walkthrough.state import State, Taken, parted, read_state, secret_values, taken, write_state
+from console.walkthrough.keeping import results
+from console.walkthrough.keeping.carrying import OTHER_FD, closing, opening, restoring
+from console.walkthrough.keeping.shell import environment, fault
+from console.walkthrough.keeping.state import State, Taken, parted, read_state, secret_values, taken, write_state
+from console.walkthrough.keeping.step import LARGEST_STATE, Terminal
+from console.walkthrough.keeping.terminal import Relayed
+from console.walkthrough.keeping.voice import Expectation, Voice
 
 TRANSCRIPT, PROMPT = "transcript.log", "prompt"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0

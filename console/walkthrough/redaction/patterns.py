@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from console.walkthrough.redact_shapes import (
+from console.walkthrough.redaction.shapes import (
     COMMANDS,
     COOKIE,
     COOKIES,
@@ -18,7 +18,7 @@ from console.walkthrough.redact_shapes import (
     PLACES,
     TOKENS,
 )
-from console.walkthrough.redact_words import could_be_secret, is_told, names_secret
+from console.walkthrough.redaction.words import could_be_secret, is_told, names_secret
 
 Span = tuple[int, int]
 # Given a text, and the same in lower case and of the same length.

@@ -11,9 +11,9 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from console.walkthrough.placeholder_forms import Candidate, candidates, closings
-from console.walkthrough.placeholder_places import Command, accepts
-from console.walkthrough.placeholder_spots import Scan, Spot, Use, Where
+from console.walkthrough.filling.forms import Candidate, candidates, closings
+from console.walkthrough.filling.places import Command, accepts
+from console.walkthrough.filling.spots import Scan, Spot, Use, Where
 
 _PLAIN = re.compile(r"[^\s\\'\"`$#<>|&;()]+")
 _DOUBLED = re.compile(r"[^\\\"`$]+")

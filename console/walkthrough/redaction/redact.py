@@ -7,11 +7,11 @@ import io
 import re
 from collections.abc import Iterable
 
-from console.walkthrough.redact_patterns import OPEN_BLOCK, begun, key_blocks, triggers_in
-from console.walkthrough.redact_patterns import spans as pattern_spans
-from console.walkthrough.redact_rows import BLOT, Row, Span, blotted, coloured, joined, painted
-from console.walkthrough.redact_rows import COLOUR as ONLY_COLOUR
-from console.walkthrough.redact_values import Values, spellings
+from console.walkthrough.redaction.patterns import OPEN_BLOCK, begun, key_blocks, triggers_in
+from console.walkthrough.redaction.patterns import spans as pattern_spans
+from console.walkthrough.redaction.rows import BLOT, Row, Span, blotted, coloured, joined, painted
+from console.walkthrough.redaction.rows import COLOUR as ONLY_COLOUR
+from console.walkthrough.redaction.values import Values, spellings
 
 __all__ = ["BLOT", "CONTROL", "LONGEST_LINE", "Lines", "Redactor", "redacted", "spellings"]
 

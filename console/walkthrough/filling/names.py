@@ -6,9 +6,9 @@ import re
 from functools import lru_cache
 
 from console.core.runbooks.filling import Form, Want
-from console.walkthrough.placeholder_forms import choices_of, default_of
-from console.walkthrough.placeholder_places import arguments, bare
-from console.walkthrough.placeholder_spots import Spot, Use
+from console.walkthrough.filling.forms import choices_of, default_of
+from console.walkthrough.filling.places import arguments, bare
+from console.walkthrough.filling.spots import Spot, Use
 
 _LEADING = frozenset(
     (

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from console.walkthrough.keeper_processes import Ladder, Process, members, tell
-from console.walkthrough.keeper_shell import begin, open_terminal, resize
-from console.walkthrough.keeper_terminal import Relayed
-from console.walkthrough.keeper_voice import Voice
+from console.walkthrough.keeping.processes import Ladder, Process, members, tell
+from console.walkthrough.keeping.shell import begin, open_terminal, resize
+from console.walkthrough.keeping.terminal import Relayed
+from console.walkthrough.keeping.voice import Voice
 
 CHUNK = 65_536
 # What bash leaves behind may print for so long.

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from console.walkthrough.redact import Redactor
+from console.walkthrough.redaction.redact import Redactor
 
 # What may be a secret's beginning is held back no longer than this: a person types into it.
 HOLD = 0.04

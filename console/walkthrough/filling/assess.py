@@ -9,9 +9,17 @@ from console.core.operations import Refused
 from console.core.runbooks.danger import Danger, Level
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment, Placeholder
-from console.walkthrough.placeholder_finding import speaks_shell
-from console.walkthrough.placeholder_names import key_of
-from console.walkthrough.placeholders import Filled, fault_of, filled, in_step, options_of, set_before, with_stand_ins
+from console.walkthrough.filling.finding import speaks_shell
+from console.walkthrough.filling.names import key_of
+from console.walkthrough.filling.placeholders import (
+    Filled,
+    fault_of,
+    filled,
+    in_step,
+    options_of,
+    set_before,
+    with_stand_ins,
+)
 
 
 def assess(

@@ -18,8 +18,8 @@ from typing import Any
 
 import console
 from console.core.operations import Refused
-from console.walkthrough import results
-from console.walkthrough.jobs import CONTROL, RESULT, TRANSCRIPT, Ended, Ending, Spec
+from console.walkthrough.keeping import results
+from console.walkthrough.keeping.jobs import CONTROL, RESULT, TRANSCRIPT, Ended, Ending, Spec
 
 GRACE = timedelta(seconds=2)
 LOCK, PROMPT = "lock", "prompt"
@@ -302,7 +302,7 @@ def _spawn(folder: Path, spec: dict[str, Any], told: int) -> None:
 
 
 # It leaves this process by itself: what was started with `-m` would import the site's packages first.
-STARTER = "import sys; sys.path.insert(0, sys.argv.pop(1)); from console.walkthrough.keeper import main; main()"
+STARTER = "import sys; sys.path.insert(0, sys.argv.pop(1)); from console.walkthrough.keeping.keeper import main; main()"
 
 
 def _as_json(spec: Spec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from console.core.runbooks.filling import Form
-from console.walkthrough.placeholder_forms import Candidate, is_comparison, is_markup, is_redirect
+from console.walkthrough.filling.forms import Candidate, is_comparison, is_markup, is_redirect
 
 SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ksh", "ash", "busybox"))
 TEMPLATING = frozenset((

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from console.core.runbooks.filling import Form
-from console.walkthrough.placeholder_places import Command
+from console.walkthrough.filling.places import Command
 
 
 class Where(Enum):

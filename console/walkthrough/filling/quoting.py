@@ -6,8 +6,8 @@ import re
 import shlex
 
 from console.core.operations import Refused
-from console.walkthrough.placeholder_places import code_of
-from console.walkthrough.placeholder_spots import Spot, Where
+from console.walkthrough.filling.places import code_of
+from console.walkthrough.filling.spots import Spot, Where
 
 PLAIN = re.compile(r"[A-Za-z0-9._/:@%+,=-]+")
 _PLAIN_WORDS = "letters, digits and ._/:@%+,=-"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from console.walkthrough.placeholder_places import arguments, bare
-from console.walkthrough.placeholder_scan import scan
-from console.walkthrough.placeholder_spots import Use
+from console.walkthrough.filling.places import arguments, bare
+from console.walkthrough.filling.scan import scan
+from console.walkthrough.filling.spots import Use
 from console.walkthrough.shell import parse
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.core.operations import Refused, Unverified
-from console.walkthrough.jobs import Ended, Ending, Spec
-from console.walkthrough.running import Job, start_on_terminal
+from console.walkthrough.keeping.jobs import Ended, Ending, Spec
+from console.walkthrough.keeping.running import Job, start_on_terminal
 
 CHUNK = 65_536
 POLL = 0.1

@@ -14,7 +14,7 @@ import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from console.walkthrough.carrying import OTHER_FD, PRELUDE_FD, TEXT_FD
+from console.walkthrough.keeping.carrying import OTHER_FD, PRELUDE_FD, TEXT_FD
 
 SCRIPT = "step"
 FDS = (PRELUDE_FD, TEXT_FD, OTHER_FD)

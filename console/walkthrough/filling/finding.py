@@ -9,13 +9,13 @@ from functools import lru_cache
 
 from console.core.runbooks.document import Options
 from console.core.runbooks.filling import Form, Want
-from console.walkthrough.placeholder_forms import candidates, closings
-from console.walkthrough.placeholder_names import key_of, name_of, want_of, want_of_spot, want_of_use
-from console.walkthrough.placeholder_places import SHELLS, Command, accepts, begins_code
-from console.walkthrough.placeholder_scan import scan
-from console.walkthrough.placeholder_spots import Scan, Spot, Use, Where
-from console.walkthrough.placeholder_variables import unset, variables_of
-from console.walkthrough.quoting import by_variable
+from console.walkthrough.filling.forms import candidates, closings
+from console.walkthrough.filling.names import key_of, name_of, want_of, want_of_spot, want_of_use
+from console.walkthrough.filling.places import SHELLS, Command, accepts, begins_code
+from console.walkthrough.filling.quoting import by_variable
+from console.walkthrough.filling.scan import scan
+from console.walkthrough.filling.spots import Scan, Spot, Use, Where
+from console.walkthrough.filling.variables import unset, variables_of
 
 _EXPORT = re.compile(
     r"^[ \t]*export[ \t]+([A-Za-z_]\w*)="

@@ -10,8 +10,8 @@ from functools import lru_cache
 from console.core.operations import Refused
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
 from console.core.runbooks.filling import Placeholder, Want
-from console.walkthrough.placeholder_faults import fault_of
-from console.walkthrough.placeholder_finding import (
+from console.walkthrough.filling.faults import fault_of
+from console.walkthrough.filling.finding import (
     Place,
     lasting,
     places_of,
@@ -19,10 +19,10 @@ from console.walkthrough.placeholder_finding import (
     stood_in,
     variable_name,
 )
-from console.walkthrough.placeholder_names import key_of
-from console.walkthrough.placeholder_places import code_of
-from console.walkthrough.placeholder_spots import Use, Where
-from console.walkthrough.quoting import check_expansion, put, put_secret
+from console.walkthrough.filling.names import key_of
+from console.walkthrough.filling.places import code_of
+from console.walkthrough.filling.quoting import check_expansion, put, put_secret
+from console.walkthrough.filling.spots import Use, Where
 
 __all__ = [
     "Filled",

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from console.walkthrough.redact import CONTROL, Lines
+from console.walkthrough.redaction.redact import CONTROL, Lines
 
 TICK = 0.05
 # Told to the listener in one tick; what is above that is in the transcript only.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from console.core.runbooks.filling import Placeholder, Want
-from console.walkthrough.placeholder_forms import looks_like_one
+from console.walkthrough.filling.forms import looks_like_one
 
 MOST = 4096
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"

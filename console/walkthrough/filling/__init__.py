@@ -1,0 +1,1 @@
+"""Placeholders found, answered, put into commands, and a step assessed."""

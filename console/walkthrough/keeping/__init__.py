@@ -1,0 +1,1 @@
+"""A step's process: its keeper, its pseudo-terminal, the shell state it carries on, and its end."""
