@@ -65,11 +65,13 @@ class Player:
         global pictures
         from tests import pictures
         from tests.screens.desks import PlayedDesk
+        from tests.terminal.interactive import OnTerminal
 
         name, lines = self.begin
         self.desk = PlayedDesk(played(name), pictures.log_lines(lines) if lines else ())
         if name == "runbook":
-            self.desk.system = replace(self.desk.system, runbooks=tuple(self.desk.runbooks.documents))
+            self.desk.runbooks = books = OnTerminal(self.desk)
+            self.desk.system = replace(self.desk.system, runbooks=tuple(books.documents))
         self.opened.set()
         return self.desk
 
@@ -240,6 +242,9 @@ class Player:
 
     def do_asked(self) -> str:
         return repr(self.desk.asked)
+
+    def do_runbooks(self) -> str:
+        return repr(self.desk.runbooks.asked)
 
     def do_crash(self) -> None:
         def broken() -> None:
