@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def foreseen(runbook: Runbook, step: int, system: System, environment: str) -> Assessment:
     """A step as it would run with no value given. Blocks for bash, which is asked whether it can read it."""
-    from console.walkthrough.assess import assess
-    from console.walkthrough.placeholders import placeholders_of
+    from console.walkthrough.filling.assess import assess
+    from console.walkthrough.filling.placeholders import placeholders_of
 
     known = surroundings(system, environment)
     return assess(runbook, step, placeholders_of(runbook, frozenset(known)), {}, {}, known, system.name)

@@ -230,7 +230,7 @@ class Steps(Headed):
 
     def more(self) -> Row:
         """How many steps are settled."""
-        return row((self.done, Ink.DIM))
+        return row((self.done, Ink.DIM)) if self.done else EMPTY
 
     def action_move(self, by: int) -> None:
         """Move the cursor by steps."""
