@@ -53,6 +53,19 @@ def test_a_filled_step_is_the_exact_command_with_its_digest():
     assert found.variables == ("NAMESPACE",)
 
 
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("rm /var/lib/app/cache.db", "cache.db"),
+        ("rm -r ./build/", "build"),
+        (f"rm {'x' * 49}", "hak-gal"),
+        ("rm cache.db", "cache.db"),
+    ],
+)
+def test_of_a_path_its_last_part_is_typed_and_nothing_too_long(text: str, target: str):
+    assert assessed(of(text), 1).target == target
+
+
 def test_the_target_is_the_files_own_then_the_commands_then_the_systems():
     book = of(
         "kubectl -n prod scale deploy api --replicas=0",

@@ -21,6 +21,9 @@ from console.walkthrough.filling.placeholders import (
     with_stand_ins,
 )
 
+# What a tired person can type without a slip, and what a dialog shows in one row.
+LONGEST_TARGET = 48
+
 
 def assess(
     runbook: Runbook,
@@ -72,11 +75,17 @@ def assess_filled(
             danger=danger,
             missing=missing,
             why_not=why_not,
-            target=(step.options.target or danger.target or system) if danger.level.asks else "",
+            target=(step.options.target or _to_type(danger.target) or system) if danger.level.asks else "",
             variables=tuple(sorted(done.environ)),
         ),
         done,
     )
+
+
+def _to_type(name: str) -> str:
+    """What a person types of a name: of a path its last part; nothing of what nobody would type out."""
+    last = name.rstrip("/").rpartition("/")[2] if name.startswith(("/", "./", "../", "~/")) else name
+    return last if len(last) <= LONGEST_TARGET and last.isprintable() and not last.isspace() else ""
 
 
 def danger_in(text: str, options: Options, known: Mapping[str, str]) -> Danger:
