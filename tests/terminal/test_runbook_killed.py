@@ -132,5 +132,5 @@ def test_a_walk_by_keys_survives_the_kill_of_the_console_and_is_exported(tmp_pat
     journal = Journal.open(tmp_path / "state" / "tiny" / "journal.db", clock=lambda: pytest.fail("only read"))
     with contextlib.closing(journal):
         assert journal.open_intents() == ()
-        steps = [event for event in journal.events(kinds=("runbook.step",))]
+        steps = list(journal.events(kinds=("runbook.step",)))
     assert [event.role.value for event in steps].count("result") == 3
