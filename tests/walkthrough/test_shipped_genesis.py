@@ -81,6 +81,8 @@ def test_incident_response(world: Practised) -> None:
     with world.fault("error-spike"):
         wait_until(lambda: world.log.read_text().count("request failed") > 10, within=30, what="errors")
         walk = world.walk("incident-response", checkout=str(world.checkout))
+        walk.measured("errors")
+        walk.measured("checks")
         walk.to("back")
         assert share(world) == 50
         assert walk.number("errors") >= 0 and walk.number("checks") == 5

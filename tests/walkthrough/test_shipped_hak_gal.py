@@ -24,6 +24,7 @@ def world() -> Iterator[Practised]:
     with practised("hak-gal") as world:
         # Six pods would take their time with every release.
         world.kubectl("scale", "deployment/hak-gal", "--replicas", str(PODS))
+        world.rolled_out("hak-gal")
         yield world
 
 
@@ -47,6 +48,7 @@ def test_rate_limit_storm(world: Practised) -> None:
         walk.finish()
         assert walk.said["verify"] == ["6000"]
         assert walk.typed["raise"] == "hak-gal"
+        world.settled()
         at = world.log.stat().st_size
         lines = lines_since(world.log, at, 20)
         assert not [line for line in lines if "rate_limit_reject tenant=acme" in line]
@@ -103,11 +105,13 @@ def test_high_block_rate(world: Practised) -> None:
     with world.fault("false-positives"):
         logged(world, " blocked ", 60)
         walk = world.walk("high-block-rate", version="v2.3.2")
+        walk.measured("rate")
         walk.to("return")
         assert int(walk.said["who"][0].split()[0]) >= 60
         before = walk.number("rate")
         walk.finish()
         assert world.images() == {OLD}
+        world.settled()
         lines = lines_since(world.log, world.log.stat().st_size, 20)
         assert not [line for line in lines if " blocked " in line and "injection" not in line]
     assert before > 0

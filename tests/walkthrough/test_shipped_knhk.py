@@ -114,7 +114,7 @@ def test_receipt_chain_integrity_failure(world: Practised) -> None:
     assert (walk.levels["stop"], walk.typed["stop"]) == (Level.DESTROYS, BLUE)
     assert walk.levels["backup"] is Level.CHANGES and walk.levels["evidence"] is Level.READS
     world.kubectl("scale", f"deployment/{BLUE}", f"deployment/{GREEN}", "--replicas", "3")
-    world.kubectl("rollout", "status", f"deployment/{BLUE}", "--timeout", "40s")
+    world.rolled_out(BLUE)
 
 
 def test_crash_loop(world: Practised) -> None:
@@ -152,6 +152,7 @@ def test_high_latency(world: Practised) -> None:
         assert float(slowest.split("|")[-1]) > 200
         assert any("ticks" in line for line in walk.said["profile"])
         walk.skip("scale", "the load did not grow")
+        walk.measured("verify")
         walk.finish()
         assert world.images(slot="blue") == {OLD} and replicas(world)[BLUE] == 3
         assert float(walk.number("verify")) > 0

@@ -22,7 +22,7 @@ def world() -> Iterator[Practised]:
     with practised("lexikon") as world:
         # Ten pods would take their time with every release.
         world.kubectl("scale", f"deployment/{API}", "--replicas", "2")
-        world.kubectl("rollout", "status", f"deployment/{API}", "--timeout", "30s")
+        world.rolled_out(API)
         yield world
 
 
@@ -100,6 +100,7 @@ def test_scan_latency(world: Practised) -> None:
         assert any(line.startswith("db0:keys=") for line in walk.said["keyspace"])
         walk.finish()
         assert world.images(app=API) == {OLD}
+        world.settled()
         assert "SCAN timed out" not in world.kubectl("logs", logs, "--all-pods")
     assert {level for name, level in walk.levels.items() if name != "return"} == {Level.READS}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import redis
 from redis.backoff import NoBackoff
@@ -138,7 +140,28 @@ class Practised:
         if spec["template"]["spec"]["containers"][0]["image"] == image:
             return
         self.kubectl("set", "image", f"deployment/{deployment}", f"*={image}")
+        self.rolled_out(deployment)
+
+    def rolled_out(self, deployment: str) -> None:
+        """Wait until a deployment is as it should be, and until the pods it took away are gone."""
         self.kubectl("rollout", "status", f"deployment/{deployment}", "--timeout", "50s")
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until no pod is on its way out: it is listed, and serves what it has begun, until it has ended."""
+        wait_until(
+            lambda: not any("deletionTimestamp" in pod["metadata"] for pod in self.objects("pods")),
+            within=30, every=0.1, what="the end of the pods that were told to end",
+        )  # fmt: skip
+
+    def measured(self, query: str) -> list[float]:
+        """What Prometheus answers, as far as it is a number."""
+        prometheus = self.engine.environment.prometheus
+        assert prometheus is not None
+        status, answer = fetch(f"{prometheus.url}/api/v1/query?{urlencode({'query': query})}", timeout=5)
+        assert status == 200, answer
+        values = [float(series["value"][1]) for series in json.loads(answer)["data"]["result"]]
+        return [value for value in values if not math.isnan(value)]
 
     def walk(self, name: str, **answers: str) -> Walk:
         """Begin a run of a shipped runbook, and answer what it asks."""
@@ -202,6 +225,12 @@ class Walk:
         left = {step.number for step in self.run.steps if step.mark is Mark.TODO}
         assert left <= notes, [self.run.step(number).title for number in left - notes]
         assert self.desk.end(self.id, "walked to its end").outcome == "walked to its end"
+
+    def measured(self, name: str) -> None:
+        """Wait until Prometheus has more than nothing of what the step of that name asks it: it looks once a second."""
+        (text,) = (step.text for step in self.document.steps if step.options.name == name)
+        (query,) = re.findall(r"'query=([^']*)'", text)
+        wait_until(lambda: any(self.world.measured(query)), within=30, every=0.2, what=f"a measure of {query}")
 
     def first(self, name: str) -> str:
         """The first line that a step printed."""
