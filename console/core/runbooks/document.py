@@ -100,6 +100,10 @@ class Runbook:
     options: Options = field(default_factory=Options)
     faults: tuple[Fault, ...] = ()
 
+    def __hash__(self) -> int:
+        # It is a key of caches, and has thousands of steps.
+        return hash(self.digest)
+
     def step(self, number: int) -> Step:
         """The step of that number. Raises KeyError."""
         if not 1 <= number <= len(self.steps):

@@ -69,15 +69,13 @@ def placeholders_of(runbook: Runbook, known: Collection[str]) -> tuple[Placehold
 
 def in_step(runbook: Runbook, number: int, known: Collection[str]) -> tuple[Placeholder, ...]:
     """What one step of a runbook needs, as it is written there; variables that earlier steps set are not asked."""
-    here = [places for step, places in steps_of(runbook, known) if step.number == number]
-    return _merged((number, place) for places in here for place in places)
+    places = _found_in(runbook, frozenset(known)).places.get(number, ())
+    return _merged((number, place) for place in places)
 
 
 def set_before(runbook: Runbook, number: int, known: Collection[str] = ()) -> frozenset[str]:
     """The variables that the steps before one set for it, as far as they are run."""
-    return frozenset(
-        name for step, _, left in _steps_of(runbook, frozenset(known)) if step.number < number for name in left
-    )
+    return frozenset(name for name, first in _found_in(runbook, frozenset(known)).first.items() if first < number)
 
 
 def in_text(text: str, known: Collection[str], options: Options | None = None) -> tuple[Placeholder, ...]:
@@ -126,40 +124,70 @@ def filled(
 
 def steps_of(runbook: Runbook, known: Collection[str]) -> tuple[tuple[Step, tuple[Place, ...]], ...]:
     """The steps that run, each with the places at which it needs something."""
-    return tuple((step, places) for step, places, _ in _steps_of(runbook, frozenset(known)))
+    return _found_in(runbook, frozenset(known)).steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is found in a runbook. steps: those that run, each with its places; places: the same by number. first: the
+    first step that leaves a variable set.
+    """
+
+    steps: tuple[tuple[Step, tuple[Place, ...]], ...]
+    places: Mapping[int, tuple[Place, ...]]
+    first: Mapping[str, int]
 
 
 @lru_cache(maxsize=8)
-def _steps_of(runbook: Runbook, known: frozenset[str]) -> tuple[tuple[Step, tuple[Place, ...], frozenset[str]], ...]:
-    """The same, each with the variables that it leaves set."""
+def _found_in(runbook: Runbook, known: frozenset[str]) -> _Found:
     have = set(known)
+    first: dict[str, int] = {}
     found = []
     for step in runbook.steps:
         if step.runnable and step.kind is StepKind.COMMAND:
             options = options_of(runbook, step)
             left = lasting(step.text, options)
-            found.append((step, places_of(step.text, have, options), left))
+            found.append((step, places_of(step.text, have, options)))
             have |= left
-    return tuple(found)
+            for name in left:
+                first.setdefault(name, step.number)
+    return _Found(tuple(found), {step.number: places for step, places in found}, first)
+
+
+@dataclass(slots=True)
+class _Merged:
+    """One placeholder while its places are put together. steps: a dictionary for its keys, in order."""
+
+    place: Place
+    want: Want
+    steps: dict[int, None]
+    default: str
+    choices: tuple[str, ...]
 
 
 def _merged(found: Iterable[tuple[int, Place]]) -> tuple[Placeholder, ...]:
-    kept: dict[str, Placeholder] = {}
+    kept: dict[str, _Merged] = {}
     for number, place in found:
         old = kept.get(place.key)
         if old is None:
-            kept[place.key] = Placeholder(
-                place.name, place.written, place.form, place.want, (number,), place.default, place.choices
-            )
+            kept[place.key] = _Merged(place, place.want, {number: None}, place.default, place.choices)
             continue
-        kept[place.key] = replace(
-            old,
-            want=place.want if Want.TEXT is old.want or place.want is Want.SECRET else old.want,
-            steps=old.steps if number in old.steps else (*old.steps, number),
-            default=old.default or place.default,
-            choices=old.choices or place.choices,
+        old.want = place.want if Want.TEXT is old.want or place.want is Want.SECRET else old.want
+        old.steps[number] = None
+        old.default = old.default or place.default
+        old.choices = old.choices or place.choices
+    return tuple(
+        Placeholder(
+            one.place.name,
+            one.place.written,
+            one.place.form,
+            one.want,
+            tuple(one.steps),
+            "" if one.want is Want.SECRET else one.default,
+            one.choices,
         )
-    return tuple(replace(one, default="") if one.secret else one for one in kept.values())
+        for one in kept.values()
+    )
 
 
 def _answers(
