@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 class Books:
     """The journal and the sample store of a system, opened together and closed together.
 
-    folder: where they are. trouble: why the journal cannot be written, in one sentence, or None. Events of this process
-    carry its process mark, so that another one can tell an intent that still runs from one that was left behind.
+    folder: where they are. trouble: why the journal cannot be written, in one sentence, or None. opened: set once it was
+    tried to open them. Events of this process carry its process mark, so that another one can tell an intent that still
+    runs from one that was left behind.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Books:
         self.folder = folder
         self.trouble: str | None = None
         self.samples: SampleStore | None = None
+        self.opened = threading.Event()
         self._system = system
         self._environment = environment
         self._clock = clock
@@ -53,6 +55,7 @@ class Books:
                 self.samples = SampleStore.open(self.folder / f"samples-{self._environment.name}.db")
             except (JournalError, OSError) as error:
                 self.trouble = self.trouble or str(error)
+        self.opened.set()
         self.note("console.started", {"environment": self._environment.name})
 
     def close(self, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 from console.core.operations import Refused
@@ -15,6 +16,7 @@ from console.engine.processes import process_mark
 from console.journal.events import Event, Role
 from console.journal.journal import JournalError
 
+OPENED = timedelta(seconds=10)
 KINDS = {kind.value: kind for kind in Kind}
 # What a person or a file has written; everything else of a body is the console's own.
 FREE = ("command", "how", "reason", "note", "text", "title", "expected", "steps")
@@ -119,6 +121,8 @@ class RunbookLedger:
         return {**clean, "run": run, "environment": self._environment, "process": process_mark()}
 
     def _read(self) -> None:
+        # A screen can ask before the engine, which opens the books in a thread, has come to it.
+        self._books.opened.wait(OPENED.total_seconds())
         for event in self._books.journal.events(after=self._seen, kinds=tuple(KINDS)):
             self._seen = event.seq
             if event.body.get("environment") != self._environment:

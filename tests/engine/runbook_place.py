@@ -56,6 +56,12 @@ class RunbookPlace:
 
     def engine(self, *, read_only: bool = False, environ: Mapping[str, str] | None = None) -> Engine:
         """An engine with its books open, as a command has one."""
+        engine = self.shut_engine(read_only=read_only, environ=environ)
+        engine.open_books()
+        return engine
+
+    def shut_engine(self, *, read_only: bool = False, environ: Mapping[str, str] | None = None) -> Engine:
+        """An engine whose books were not opened yet."""
         system = load_system(self.system, environ={})
         usual = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder)}
         engine = Engine(
@@ -66,7 +72,6 @@ class RunbookPlace:
             environ={**usual, **(environ or {})},
             interval=timedelta(seconds=0.2),
         )
-        engine.open_books()
         self.engines.append(engine)
         return engine
 

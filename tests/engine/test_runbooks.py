@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def place(tmp_path: Path) -> Iterator[RunbookPlace]:
     place = runbook_place(tmp_path)
     yield place
     place.close()
+
+
+def test_who_asks_before_the_books_are_open_waits_for_them(place: RunbookPlace) -> None:
+    began = place.engine().runbooks.begin(place.write(LOOK))
+    engine = place.shut_engine()
+    answers: list[tuple[str, ...]] = []
+    asking = threading.Thread(target=lambda: answers.append(tuple(run.id for run in engine.runbooks.runs())))
+    asking.start()
+    engine.open_books()
+    asking.join(20)
+    assert answers == [(began.id,)]
 
 
 def test_steps_build_on_each_other_and_every_outcome_is_in_the_journal(place: RunbookPlace) -> None:
