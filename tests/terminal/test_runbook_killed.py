@@ -61,7 +61,7 @@ class Place:
         command = [sys.executable, "-m", "console.cli", "--system", str(self.folder / "tiny" / "system.yaml")]
         program = PtyProgram(command, size=size, environ={"HAKGAL_STATE_DIR": str(self.folder / "state")})
         try:
-            program.wait_for(" palette ")
+            program.wait_for("no rules are declared")  # keys are heard before, but the system is not read yet
             program.quiet()
             program.press("r")
             program.wait_for("Mend the cache")
