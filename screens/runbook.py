@@ -132,6 +132,8 @@ class RunbookRoom(StepKeys, Room):
 
     def _draw_unread(self) -> None:
         why = self.walk.fault
+        self.steps.absent = "not read" if why else "reading…"
+        self.steps.repaint()
         self.page.set_head(row((self.path.name, Ink.TITLE)))
         said = runbook_page.said("could not read: ", why, Ink.BAD, Ink.BAD)
         self.page.set([said if why else Line(row((" reading…", Ink.DIM)))])

@@ -10,6 +10,7 @@ from console.core.runbooks.danger import Danger, Level
 from console.core.runbooks.document import Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment
 from console.core.runbooks.runs import Attempt, Mark, Run, StepRun
+from console.core.units import spell
 from screens.folding import goes_on
 from widgets.folds import Line
 from widgets.rows import EMPTY, Row, row
@@ -195,7 +196,7 @@ def _beside(step: Step, assessment: Assessment | None, glyphs: Glyphs, behind: s
         "goes on in the background" if options.background else "",
         f"runs in {options.cwd}" if options.cwd else "",
         f"by {options.interpreter}" if options.interpreter else "",
-        f"at most {options.timeout}" if options.timeout else "",
+        f"at most {spell(options.timeout)}" if options.timeout else "",
         f"tried {options.retry + 1} times" if options.retry else "",
         "not part of A, run all" if options.excluded else "",
     ]

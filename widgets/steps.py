@@ -148,6 +148,7 @@ class Steps(Headed):
     def __init__(self, look: Look, *, id: str | None = None) -> None:
         super().__init__(look, id=id)
         self.runbook: Runbook | None = None
+        self.absent = "reading…"
         self.run: Run | None = None
         self.now: datetime | None = None
         self.at = 1
@@ -187,7 +188,7 @@ class Steps(Headed):
 
     def _around(self, width: int, height: int) -> list[Row]:
         if self.runbook is None:
-            return [row((" reading…", Ink.DIM))]
+            return [row((f" {self.absent}", Ink.DIM))]
         sectioned = height >= SECTIONED
         places = self._places[sectioned]
         if not places:

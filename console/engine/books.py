@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 class Books:
     """The journal and the sample store of a system, opened together and closed together.
 
-    folder: where they are. trouble: why the journal cannot be written, in one sentence, or None. opened: set once it was
-    tried to open them. Events of this process carry its process mark, so that another one can tell an intent that still
-    runs from one that was left behind.
+    folder: where they are. trouble: why the journal cannot be written, in one sentence, or None. opened: set once it
+    was tried to open them. Events of this process carry its process mark, so that another one can tell an intent that
+    still runs from one that was left behind.
     """
 
     def __init__(
