@@ -85,7 +85,7 @@ def places_of(text: str, known: Collection[str], options: Options) -> tuple[Plac
     spots = spots_of(text, options)
     found = [_place_of_spot(spot, text) for spot in spots]
     if speaks_shell(options):
-        plain = stood_in(text, spots)
+        plain = plain_of(text, options)
         uses = [use for use in variables_of(plain).uses if not use.name.startswith("HAKGAL_VALUE_")]
         inside = [spot for spot in spots if spot.form is Form.VARIABLE]
         originals = [use for use in scan(text).uses if not any(spot.start <= use.start < spot.end for spot in inside)]
@@ -98,7 +98,13 @@ def lasting(text: str, options: Options) -> frozenset[str]:
     """The variables that a text leaves set for the steps behind it."""
     if options.background or not speaks_shell(options):
         return frozenset()
-    return variables_of(stood_in(text, spots_of(text, options))).lasting
+    return variables_of(plain_of(text, options)).lasting
+
+
+@lru_cache(maxsize=64)
+def plain_of(text: str, options: Options) -> str:
+    """The text with words of the same kind in place of its placeholders."""
+    return stood_in(text, spots_of(text, options))
 
 
 def _place_of_spot(spot: Spot, text: str) -> Place:
@@ -141,6 +147,13 @@ _WORDS = {
 }
 
 
+# What is filled in there decides what is done: no word may stand for it that a program could know.
+_TELLS = re.compile(
+    r"(^|_)(command|commands|cmd|subcommand|verb|action|operation|method|query|queries|sql|statement|statements|script"
+    r"|code|program|expression|payload|patch)(_here)?$"
+)
+
+
 def stood_in(text: str, spots: tuple[Spot, ...]) -> str:
     """The text with a harmless word of the same kind at each of the places."""
     parts: list[str] = []
@@ -161,6 +174,8 @@ def _stand_in(spot: Spot, text: str) -> str:
         return by_variable(spot, variable_name(key, "HAKGAL_VALUE"))
     if spot.glued:
         return f"-{word}"
+    if _TELLS.search(key) and not spot.before.strip("'\"") and spot.where is not Where.HEREDOC:
+        return by_variable(spot, variable_name(key, "HAKGAL_VALUE"))
     if want in _WORDS and text[spot.end : spot.end + 1] not in ("<", ">"):
         return word if want is Want.URL and spot.before.strip("'\"") else _WORDS[want]
     return word if re.search(r"[a-z]", word) else f"value-{word}"

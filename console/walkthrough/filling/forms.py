@@ -31,17 +31,21 @@ class Candidate:
     body: str
 
 
-_FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
-    (Form.DOUBLE_ANGLE, re.compile(r"<<[ ]?(?P<body>[^\W\d][\w .:/-]{0,80}?)[ ]?>>(?!>)")),
-    (Form.ANGLE, re.compile(rf"\$?<(?P<body>(?:[\w\[(\"]{_INSIDE}{{0,118}}|\.\.\.|…))>")),
-    (Form.ANGLE, re.compile(r"&lt;(?P<body>\w[\w .:/|-]{0,80}?)&gt;")),
+# Each with words without one of which, in lower case, a text holds none of it: most texts need not be searched.
+_ASKING = ("change", "replace", "fill", "set", "edit", "update", "insert", "enter", "put", "add", "paste")
+_FORMS: tuple[tuple[Form, tuple[str, ...], re.Pattern[str]], ...] = (
+    (Form.DOUBLE_ANGLE, ("<<",), re.compile(r"<<[ ]?(?P<body>[^\W\d][\w .:/-]{0,80}?)[ ]?>>(?!>)")),
+    (Form.ANGLE, ("<",), re.compile(rf"\$?<(?P<body>(?:[\w\[(\"]{_INSIDE}{{0,118}}|\.\.\.|…))>")),
+    (Form.ANGLE, ("&lt;",), re.compile(r"&lt;(?P<body>\w[\w .:/|-]{0,80}?)&gt;")),
     (
         Form.MUSTACHE,
+        ("{{",),
         re.compile(r"(?<![{$\\])\{\{[ \t]*(?P<body>\.?[A-Za-z_][\w.-]*(?: [A-Za-z_][\w.-]*){0,5})[ \t]*\}\}(?!\})"),
     ),
-    (Form.BRACE, re.compile(r"(?<![{$@%#\\])\{(?P<body>[^\W\d_][\w./-]*(?: [^\W\d_][\w./-]*){0,4})\}(?!\})")),
+    (Form.BRACE, ("{",), re.compile(r"(?<![{$@%#\\])\{(?P<body>[^\W\d_][\w./-]*(?: [^\W\d_][\w./-]*){0,4})\}(?!\})")),
     (
         Form.WORD,
+        _ASKING,
         re.compile(
             r"(?<![\w$-])(?P<body>[Cc][Hh][Aa][Nn][Gg][Ee][_-]?[Mm][Ee](?:[_-]\w+)?"
             r"|(?:REPLACE|FILL|SET|EDIT|UPDATE|INSERT|ENTER|PUT)_?(?:ME|THIS|HERE|WITH)(?:_[A-Z0-9_]+)?"
@@ -50,26 +54,39 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ),
     (
         Form.WORD,
+        ("your",),
         re.compile(
             rf"(?<![\w$-])(?P<body>(?:your|YOUR|Your)[-_]\w[\w-]*{_SUFFIX}|(?:your|YOUR)(?:{_NOUNS}|{_NOUNS.upper()})(?![\w]){_SUFFIX})"
         ),
     ),
-    (Form.WORD, re.compile(r"(?<![\w.$-])(?P<body>(?:\d{1,3}|[xX]{1,3})(?:\.(?:\d{1,3}|[xX]{1,3})){3})(?![\w-]|\.\w)")),
-    (Form.WORD, re.compile(r"(?<![\w.$-])(?P<body>[vV]?(?:[xX]\.[xX](?:\.[xX])?|X\.Y(?:\.Z)?))(?![\w-]|\.\w)")),
     (
         Form.WORD,
+        (".",),
+        re.compile(r"(?<![\w.$-])(?P<body>(?:\d{1,3}|[xX]{1,3})(?:\.(?:\d{1,3}|[xX]{1,3})){3})(?![\w-]|\.\w)"),
+    ),
+    (
+        Form.WORD,
+        ("x.x", "x.y"),
+        re.compile(r"(?<![\w.$-])(?P<body>[vV]?(?:[xX]\.[xX](?:\.[xX])?|X\.Y(?:\.Z)?))(?![\w-]|\.\w)"),
+    ),
+    (
+        Form.WORD,
+        ("xxx",),
         re.compile(
             rf"(?<![\w.$-])(?P<body>[\w.-]*?(?:(?<![A-Za-z0-9])(?:x{{3,}}|XXX)(?![A-Za-z])|X{{4,}})[\w-]*{_SUFFIX})",
         ),
     ),
-    (Form.WORD, re.compile(r"(?<![\w$-])(?P<body>YYYY(?:-?MM(?:-?DD)?)?)(?![\w-])")),
+    (Form.WORD, ("yyyy",), re.compile(r"(?<![\w$-])(?P<body>YYYY(?:-?MM(?:-?DD)?)?)(?![\w-])")),
 )  # fmt: skip
 
 
 def candidates(text: str) -> dict[int, Candidate]:
     """What looks like a placeholder, by where it begins; of several at one place the form that is listed first."""
     found: dict[int, Candidate] = {}
-    for form, pattern in _FORMS:
+    low = text.lower()
+    for form, needed, pattern in _FORMS:
+        if not any(word in low for word in needed):
+            continue
         for match in pattern.finditer(text):
             body = match["body"]
             if form is Form.WORD and "x.x" not in body.lower() and re.fullmatch(r"[\d.]+", body):
@@ -143,6 +160,6 @@ def looks_like_one(value: str) -> bool:
 
 
 def _whole(value: str) -> Iterator[bool]:
-    for form, pattern in _FORMS:
+    for form, _, pattern in _FORMS:
         match = pattern.fullmatch(value)
         yield bool(match) and not (form is Form.WORD and re.fullmatch(r"[\d.]+", value))

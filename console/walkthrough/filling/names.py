@@ -155,7 +155,7 @@ _DOCKER_VERBS = frozenset(
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def key_of(body: str) -> str:
     """Lower case words joined by `_`, without `your` and the like: the same for every spelling and for itself."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", body))
@@ -275,16 +275,21 @@ def _is_object(spot: Spot) -> bool:
     return named or spot.before.startswith(("secret/", "secrets/"))
 
 
+_SECRET_BEFORE = re.compile(r"(Bearer |Basic |[Tt]oken:? |[Pp]ass(word|wd)?[=:] ?|://[^/@\s]*:|X-\w*-?(Key|Token): ?)$")
+
+
 def want_of_place(place: Spot | Use) -> Want:
     """What the place alone asks for."""
     before = bare(place.before)
-    if re.search(r"(Bearer |Basic |[Tt]oken:? |[Pp]ass(word|wd)?[=:] ?|://[^/@\s]*:|X-\w*-?(Key|Token): ?)$", before):
+    if before and _SECRET_BEFORE.search(before):
         return Want.SECRET
     if place.word < 0:
         return Want.TEXT
     name, given = arguments(place.command.words[: place.word])
     flag, joined = (
-        (before[:-1], True) if re.fullmatch(r"--?[\w-]+=", before) else (given[-1] if given else "", before == "")
+        (before[:-1], True)
+        if before and re.fullmatch(r"--?[\w-]+=", before)
+        else (given[-1] if given else "", before == "")
     )
     if joined and flag.startswith("-") and (found := _of_flag(name, flag)) is not Want.TEXT:
         return found
@@ -292,7 +297,7 @@ def want_of_place(place: Spot | Use) -> Want:
         return Want.SECRET
     if name == "curl" and re.fullmatch(r"[^:]+:", before) and given and given[-1] in ("-u", "--user"):
         return Want.SECRET
-    if match := re.match(r"(\w+)(?:\.apps)?/$", before):
+    if before and (match := re.match(r"(\w+)(?:\.apps)?/$", before)):
         return _object_want(match[1]) if name in _CLUSTER else Want.TEXT
     return _of_position(name, given) if not before else Want.TEXT
 

@@ -15,8 +15,7 @@ from console.walkthrough.filling.finding import (
     Place,
     lasting,
     places_of,
-    spots_of,
-    stood_in,
+    plain_of,
     variable_name,
 )
 from console.walkthrough.filling.names import key_of
@@ -88,7 +87,7 @@ def with_stand_ins(text: str, options: Options | None = None) -> str:
     """The text with harmless words of the same kind in place of placeholders, so that bash can read it and its danger
     be judged; variables stay. Where a program's name is to be filled in, a variable stands.
     """
-    return stood_in(text, spots_of(text, options or Options()))
+    return plain_of(text, options or Options())
 
 
 def filled(

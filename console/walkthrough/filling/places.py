@@ -39,6 +39,7 @@ _VALUED = frozenset(("-u", "-g", "-n", "-p", "-C", "-k", "-s", "-I", "-P", "-L",
 
 
 _QUOTES = re.compile(r"[\"'\\]")
+_ASSIGNS = re.compile(r"[A-Za-z_]\w*(\[[^\]]*\])?\+?=")
 # How far around a place a text is looked through, so that a long one does not take long for each of its places.
 _NEAR = 4_000
 
@@ -66,7 +67,7 @@ def program(words: list[str]) -> tuple[int, str]:
         word = bare(words[at])
         if word in ("<", ">", "<<<"):
             at += 2
-        elif re.match(r"[A-Za-z_]\w*(\[[^\]]*\])?\+?=", word):
+        elif "=" in word and _ASSIGNS.match(word):
             at += 1
         elif wrapped and word.startswith("-"):
             at += 2 if word in _VALUED else 1

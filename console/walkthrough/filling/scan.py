@@ -93,6 +93,9 @@ class _Walk:
         """Go on over characters that mean nothing, but not past the next candidate."""
         match = pattern.match(self.text, self.at)
         end = match.end() if match else self.at + 1
+        if not self.begins:
+            self.at = end
+            return
         later = bisect_left(self.begins, self.at + 1)
         self.at = min(end, self.begins[later]) if later < len(self.begins) else end
 
@@ -147,10 +150,10 @@ class _Walk:
                 self.close()
                 self.at += 1
                 return
-            if self.take(Where.WORD):
+            if self.at in self.candidates and self.take(Where.WORD):
                 continue
-            if char in " \t\r\n;":
-                ended = self.text[self.word : self.at] if self.word >= 0 else ""
+            if self.at - self.word == 4 and self.word >= 0 and char in " \t\r\n;":
+                ended = self.text[self.word : self.at]
                 cases += (ended == "case" and not self.command.words) - (ended == "esac" and cases > 0)
             if char in " \t\r":
                 self.close()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from console.walkthrough.filling.places import arguments, bare
 from console.walkthrough.filling.scan import scan
 from console.walkthrough.filling.spots import Use
-from console.walkthrough.shell import parse
+from console.walkthrough.shell import bash, parse
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Node, Query
 
 _SPECIAL = re.compile(
     r"_|HOME|PWD|OLDPWD|USER|LOGNAME|SHELL|PATH|TERM|HOSTNAME|E?UID|PPID|S?RANDOM|SECONDS|LINENO|LANG|LC_\w+|IFS|OPTARG|OPTIND|OPTERR|"
@@ -24,6 +24,13 @@ _SPECIAL = re.compile(
 _NAME = re.compile(r"[A-Za-z_]\w*")
 # A script that is read in may set anything; of these it is known that they set nothing that a runbook asks for.
 _KNOWN_SCRIPTS = re.compile(r"bashrc|profile|completion|activate|nvm\.sh|zshrc|cargo/env")
+# What of a tree is looked at; commands come last, and only where one may be among them that sets something.
+_KINDS = (
+    "variable_assignment", "declaration_command", "for_statement", "while_statement", "c_style_for_statement",
+    "function_definition", "compound_statement", "arithmetic_expansion", "command",
+)  # fmt: skip
+_COMMANDS = re.compile(r"read|mapfile|printf|getopts|let")
+_QUOTES = re.compile(r"[\"'\\]")
 _READING = {"read": frozenset("adinNptu"), "mapfile": frozenset("dnOsuCc"), "readarray": frozenset("dnOsuCc")}
 
 
@@ -67,7 +74,7 @@ def variables_of(text: str) -> Variables:
     settings: list[Setting] = []
     again: list[tuple[int, int]] = []
     later: list[tuple[int, int]] = []
-    for node in _nodes(parse(text).root_node):
+    for node in _nodes(text):
         start, end = offsets(node.start_byte), offsets(node.end_byte)
         if node.type in ("for_statement", "while_statement", "c_style_for_statement"):
             again.append((start, end))
@@ -82,12 +89,16 @@ def variables_of(text: str) -> Variables:
 
 
 def unset(variables: Variables, known: Collection[str]) -> tuple[Use, ...]:
-    """Expansions of names that nothing has set, in their order. One that carries a default of its own is none."""
+    """Expansions of names that nothing has set, in their order. One that carries a default of its own is none, nor one
+    that the text tests for being there.
+    """
     ever = {setting.name for setting in variables.settings}
+    optional = {use.name for use in variables.uses if use.operator in ("-", ":-") and _is_test(use)}
     return tuple(
         use
         for use in variables.uses
         if use.name not in known
+        and use.name not in optional
         and not _SPECIAL.fullmatch(use.name)
         and use.operator.lstrip(":") not in ("-", "=", "+")
         and not (variables.sourced is not None and use.start > variables.sourced)
@@ -126,12 +137,19 @@ class _Offsets:
         return byte if self.table is None else self.table[min(byte, len(self.table) - 1)]
 
 
-def _nodes(root: Node) -> Iterator[Node]:
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += node.children
+def _nodes(text: str) -> Sequence[Node]:
+    """The nodes of a text's tree that may set a variable, or that say when something in them is set."""
+    from tree_sitter import QueryCursor
+
+    kinds = _KINDS if _COMMANDS.search(_QUOTES.sub("", text)) else _KINDS[:-1]
+    return QueryCursor(_query(kinds)).captures(parse(text).root_node).get("node", ())
+
+
+@cache
+def _query(kinds: tuple[str, ...]) -> Query:
+    from tree_sitter import Query
+
+    return Query(bash(), " ".join(f"({kind}) @node" for kind in kinds))
 
 
 def _text(node: Node | None) -> str:
