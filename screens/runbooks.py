@@ -70,6 +70,7 @@ class RunbooksRoom(Room):
         self.read: dict[Path, Read] = {}
         self.runs: tuple[Run, ...] = ()
         self.prompt: Prompt | None = None
+        self.naming = False
         self.narrowed = ""
         self.problem = ""
 
@@ -99,12 +100,21 @@ class RunbooksRoom(Room):
         self.console.ask("", lambda: tuple(run for run in desk.runs() if run.open), self._ran)
 
     def _read(self, read: dict[Path, Read] | None, why: str) -> None:
-        self.read, self.problem = read or {}, why
+        self.read, self.problem = {**self.read, **(read or {})}, why or self.problem
         self._renewed()
 
     def _ran(self, runs: tuple[Run, ...] | None, why: str) -> None:
-        self.runs, self.problem = runs or (), why
+        self.runs, self.problem = runs or (), why or self.problem
+        if others := tuple(path for path in self._listed() if path not in self.desk.system.runbooks):
+            desk = self.desk.runbooks
+            self.console.ask("", lambda: read_all(desk, others), self._read)
         self._renewed()
+
+    def _listed(self) -> tuple[Path, ...]:
+        """The system's files, and those from elsewhere that have an open run."""
+        known = {path.resolve() for path in self.desk.system.runbooks}
+        others = dict.fromkeys(run.path for run in self.runs if run.path.resolve() not in known)
+        return (*self.desk.system.runbooks, *others)
 
     def _renewed(self) -> None:
         if self.is_attached:
@@ -118,7 +128,7 @@ class RunbooksRoom(Room):
             if alert.runbook is not None and alert.state is AlertState.FIRING
         }
         runs = {run.path.resolve(): run for run in reversed(self.runs)}
-        every = {path: path.resolve() for path in self.desk.system.runbooks}
+        every = {path: path.resolve() for path in self._listed()}
         at = self.paths[self.listing.cursor] if self.paths and self.listing.rows else None
         self.paths = sorted(
             (path for path in every if self._wanted(path)),
@@ -168,6 +178,20 @@ class RunbooksRoom(Room):
         self.prompt = Prompt("/", self.narrowed, "words of its title; Enter keeps, Esc ends")
         self.take(self.console.picture)
 
+    def do_open_file(self) -> None:
+        """Ask for a path."""
+        self.prompt, self.naming = Prompt("file: ", "", "any Markdown file; Enter opens it, Esc ends"), True
+        self.problem = ""
+        self.take(self.console.picture)
+
+    def _open_named(self, name: str) -> None:
+        """Open the file of that name, or say why not."""
+        path = Path(name).expanduser().absolute()
+        if path.is_file():
+            open_runbook(self.console, path)
+        else:
+            self.problem = f"there is no file {path}" if name else ""
+
     def on_key(self, event: events.Key) -> None:
         """Typing goes to the filter while there is one."""
         if self.prompt is None:
@@ -175,14 +199,25 @@ class RunbooksRoom(Room):
             return
         event.stop()
         event.prevent_default()
-        if event.key == "escape":
+        if self.naming and event.key in ("escape", "enter"):
+            name, self.prompt, self.naming = self.prompt.text.strip(), None, False
+            if event.key == "enter":
+                self._open_named(name)
+        elif event.key == "escape":
             self.prompt, self.narrowed = None, ""
         elif event.key == "enter":
             self.prompt = None
-        elif self.prompt.key(event.key, event.character):
+        elif self.prompt.key(event.key, event.character) and not self.naming:
             self.narrowed = self.prompt.text
             self.listing.cursor = 0
         self.take(self.console.picture)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Into what is typed, or nowhere: pasted text must never act as keys."""
+        event.stop()
+        if self.prompt is not None:
+            self.prompt.insert(event.text)
+            self.take(self.console.picture)
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Open the runbook at the cursor."""

@@ -45,6 +45,15 @@ WALKING: tuple[Action, ...] = (
         where=("runbooks",),
         footer=1,
     ),
+    seen(
+        "open-file",
+        "Open a Markdown file",
+        "o",
+        "open a file",
+        "Open any Markdown file of this machine as a runbook.",
+        where=("runbooks",),
+        footer=2,
+    ),
     _does(
         Danger.RUNS_COMMANDS,
         "run-step",

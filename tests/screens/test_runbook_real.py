@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from console.app import ConsoleApp
 from console.core.runbooks.runs import Mark
@@ -171,3 +172,27 @@ async def test_a_step_goes_on_without_its_screen_and_is_stopped_when_it_is_opene
         await shows(app, pilot, "began")
         await pilot.press("x")
         await until(pilot, lambda: room.walk.mark(6) in (Mark.UNKNOWN, Mark.FAILED), "the stop")
+
+
+async def test_any_file_is_opened_by_its_path_and_listed_while_its_run_is_open(
+    world: TinyWorld, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere.md"
+    elsewhere.write_text("# From elsewhere\n\n- [ ] first\n- [ ] second\n")
+    async with shown(world) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunbooksRoom), "the list")
+        await pilot.press("o", *"/nowhere.md", "enter")
+        await shows(app, pilot, "there is no file /nowhere.md")
+        await pilot.press("o")
+        app.screen.post_message(events.Paste(f"{elsewhere}\nrest"))
+        await shows(app, pilot, "elsewhere.md")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunbookRoom) and app.screen.is_mounted, "the screen")
+        await shows(app, pilot, "step 1 of 2")
+        await pilot.press("t")
+        await shows(app, pilot, "1 of 2 done")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, RunbooksRoom), "the list")
+        await shows(app, pilot, "From elsewhere")
+        await shows(app, pilot, "run 50%")
