@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Parser, Tree
+
+# The grammar asks the C library whether what follows an opening brace is a digit, which reads past its table, and may
+# end the process, where that is a character far from ASCII.
+_AFTER_BRACE = re.compile(r"(?<=\{)([0-9.]*)([^\x00-\x7f])")
 
 
 @cache
@@ -26,4 +31,9 @@ def parse(text: str) -> Tree:
     import tree_sitter
 
     parser: Parser = tree_sitter.Parser(bash())
-    return parser.parse(text.encode("utf-8", "surrogateescape"))
+    return parser.parse(_AFTER_BRACE.sub(_plain, text).encode("utf-8", "surrogateescape"))
+
+
+def _plain(match: re.Match[str]) -> str:
+    """Letters in place of the character after a brace, as many as it has bytes, so that no offset moves."""
+    return match[1] + "x" * len(match[2].encode("utf-8", "surrogateescape"))

@@ -18,6 +18,7 @@ from console.walkthrough.danger.findings import (
     reads,
     worst,
 )
+from console.walkthrough.danger.objects import done, named, objects
 from console.walkthrough.danger.patches import judge_manifest, judge_patch
 from console.walkthrough.danger.tools import Tool, Use, flags, judge, table
 from console.walkthrough.danger.words import Word, read_flags, shown
@@ -59,6 +60,7 @@ _VERBS = table(
     " rollout+status rollout+history plugin+list port-forward proxy tree neat images who-can"
     " resource-capacity view-secret view-allocations df-pv get-all stern krew+list krew+search krew+info cnpg+status"
     " argo+rollouts+get+rollout argo+rollouts+status argo+rollouts+list cert-manager+check status whoami projects"
+    " apply+view-last-applied dev_tool+audit rook-ceph+health rook-ceph+status"
     " process image+info registry+info adm+top adm+inspect adm+node-logs adm+release+info adm+policy+who-can"
     " adm+wait-for-stable-cluster config+get-context minio+tenant+info cnpg+psql+status describe-nodes help",
     "apply create label annotate expose edit autoscale set+image set+env set+resources set+selector set+serviceaccount"
@@ -68,8 +70,8 @@ _VERBS = table(
     " config+set-credentials config+set config+unset config+rename-context config+use config+rename certificate+approve"
     " certificate+deny debug replace attach auth+reconcile convert krew+install krew+update"
     " krew+upgrade apply+set-last-applied"
-    " apply+edit-last-applied apply+view-last-applied login logout project new-project new-app new-build start-build"
-    " import-image tag extract rsync adm+cordon adm+uncordon adm+taint adm+policy adm+must-gather adm+certificate"
+    " apply+edit-last-applied login logout project new-project new-app new-build start-build"
+    " import-image tag extract rsync adm+cordon adm+uncordon adm+taint adm+policy adm+certificate"
     " adm+certificate+approve adm+ocp-certificates adm+upgrade secrets+link secrets+unlink policy ctx ns expose-service"
     " cnpg+promote cnpg+restart cnpg+reload cnpg+maintenance cnpg+backup argo+rollouts+promote argo+rollouts+retry"
     " argo+rollouts+set cert-manager+renew adm+pod-network registry+login image+mirror image+extract create+token",
@@ -112,79 +114,22 @@ _DRY = frozenset(
         "auth+reconcile",
     ]
 )
-_KINDS = {
-    "po": "pod",
-    "deploy": "deployment",
-    "ns": "namespace",
-    "svc": "service",
-    "sts": "statefulset",
-    "ds": "daemonset",
-    "rs": "replicaset",
-    "rc": "replicationcontroller",
-    "pvc": "persistentvolumeclaim",
-    "pv": "persistentvolume",
-    "cm": "configmap",
-    "no": "node",
-    "ing": "ingress",
-    "ingresses": "ingress",
-    "cj": "cronjob",
-    "sa": "serviceaccount",
-    "crd": "customresourcedefinition",
-    "hpa": "horizontalpodautoscaler",
-    "ep": "endpoint",
-    "pdb": "poddisruptionbudget",
-    "netpol": "networkpolicy",
-    "networkpolicies": "networkpolicy",
-    "sc": "storageclass",
-    "storageclasses": "storageclass",
-    "quota": "resourcequota",
-    "csr": "certificatesigningrequest",
-    "dc": "deploymentconfig",
-    "project": "namespace",
-    "projects": "namespace",
-    "prom": "prometheus",
-    "prometheuses": "prometheus",
-    "vs": "virtualservice",
-}
 _WHOLE = frozenset({"statefulset", "deployment", "replicaset"})
 
 
-def kind_of(text: str) -> str:
-    """The kind by its usual name: `deploy`, `deployments.apps` and `Deployment` are all `deployment`."""
-    name = text.lower().split(".")[0]
-    if name in _KINDS:
-        return _KINDS[name]
-    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
-
-
-def _objects(words: list[Word]) -> tuple[Touches, str]:
-    """What `deploy/x`, `deploy x y`, or a kind alone name; and the first name that is written out."""
-    found: list[tuple[str, str]] = []
-    target = ""
-    kind = ""
-    for word in words:
-        if "/" in word.start and not (kind and word.known):
-            kind_part, _, name = word.text.partition("/")
-            found.append((kind_of(kind_part), name))
-            target = target or (name if word.known else "")
-        elif not kind:
-            kind = ",".join(kind_of(part) for part in word.text.split(",")) if word.known else word.text
-            if len(words) == 1:
-                found.append((kind if word.known else "object", "all that match" if word.known else word.text))
-        else:
-            found.append((kind, word.text))
-            target = target or word.literal
-    return tuple(found), target
+_SUBTYPES = frozenset({"generic", "tls", "docker-registry", "clusterip", "nodeport", "loadbalancer", "externalname"})
 
 
 def _about(use: Use) -> tuple[Touches, str]:
     """Everything a use touches, and its target."""
     operands = use.given.operands
+    if use.verb == "create" and len(operands) > 2 and operands[1].literal in _SUBTYPES:
+        operands = [operands[0], *operands[2:]]
     if use.verb in ("label", "annotate", "taint", "adm taint") or use.verb.startswith("set "):
         operands = [word for word in operands if "=" not in word.text and not word.text.endswith("-")]
     if use.verb.startswith("certificate "):
         operands = [Word("csr"), *operands]
-    named, target = _objects(operands)
+    named, target = objects(operands)
     more = joined(
         pairs("file", use.given.values("-f", "-k")),
         pairs("selector", use.given.values("-l")),
@@ -222,7 +167,7 @@ def _writes(use: Use, bench: Bench) -> Finding:
     if use.verb in _DRY and _dry(use) != "none":
         return reads(f"kubectl {use.verb} only shows what it would do", touches)
     level = _VERBS[use.verb]
-    what = _named(touches) or "the cluster"
+    what = named(touches) or "the cluster"
     if level is READS:
         return reads(f"kubectl {use.verb} reads", touches)
     safer = _dry_form(use) if use.verb in _DRY else ""
@@ -234,13 +179,13 @@ def _writes(use: Use, bench: Bench) -> Finding:
         target = next((word.literal for word in use.given.operands), "")
         nodes = pairs("node", use.given.operands)
         return destroys(
-            f"moves all pods off {_named(nodes) or 'nodes'}", joined(use.touches, nodes), safer=safer, target=target
+            f"moves all pods off {named(nodes) or 'nodes'}", joined(use.touches, nodes), safer=safer, target=target
         )
     if use.verb in ("cordon", "uncordon", "adm cordon", "adm uncordon"):
         nodes = pairs("node", use.given.operands)
         word = "lets pods onto" if "uncordon" in use.verb else "keeps new pods off"
         target = next((word.literal for word in use.given.operands), "")
-        return changes(f"{word} {_named(nodes) or 'nodes'}", joined(use.touches, nodes), safer=safer, target=target)
+        return changes(f"{word} {named(nodes) or 'nodes'}", joined(use.touches, nodes), safer=safer, target=target)
     if use.verb == "taint" and any(
         "NoExecute" in word.text and not word.text.endswith("-") for word in use.given.operands
     ):
@@ -254,11 +199,11 @@ def _writes(use: Use, bench: Bench) -> Finding:
         places = pairs("path", use.given.operands)
         target = use.given.operands[-1].literal if use.given.operands else ""
         return changes(f"copies to {target or 'a place not known'}", joined(use.touches, places), target=target)
-    if use.verb in ("label", "annotate") and (use.given.may("--list")):
-        return reads("lists labels", touches)
+    if use.verb in ("label", "annotate", "set env", "set volume", "set volumes") and use.given.may("--list"):
+        return reads("only lists", touches)
     if use.verb == "adm prune" and not use.given.has("--confirm"):
         return reads("adm prune shows what it would remove", touches)
-    return Finding(level, f"{use.verb} {what}", touches, safer, target)
+    return Finding(level, done(use.verb, named(touches)), touches, safer, target)
 
 
 def _moves(use: Use) -> bool:
@@ -267,13 +212,6 @@ def _moves(use: Use) -> bool:
 
 def _first(use: Use) -> str:
     return use.given.operands[0].literal if use.given.operands else ""
-
-
-def _named(touches: Touches) -> str:
-    skip = ("context", "namespace", "host", "selector", "cluster")
-    shown_ones = [f"{kind} {name}" for kind, name in touches if kind not in skip or (kind == "selector")]
-    spaces = [f"namespace {name}" for kind, name in touches if kind == "namespace"]
-    return ", ".join(shown_ones[:3]) or (spaces[-1] if spaces else "")
 
 
 def _manifest(use: Use, touches: Touches, target: str, safer: str) -> Finding:
@@ -288,7 +226,7 @@ def _manifest(use: Use, touches: Touches, target: str, safer: str) -> Finding:
         found = judge_manifest(use.call.feed.text)
         if found is not None:
             return replace(found, touches=joined(touches, found.touches), safer=found.safer or safer)
-    return changes(f"{use.verb} {_named(touches) or 'objects'}", touches, safer=safer, target=target)
+    return changes(done(use.verb, named(touches) or "objects"), touches, safer=safer, target=target)
 
 
 def _scale(use: Use, bench: Bench) -> Finding:
@@ -296,7 +234,7 @@ def _scale(use: Use, bench: Bench) -> Finding:
     if _dry(use) != "none":
         return reads("scale only shows what it would do", touches)
     value = use.given.value("--replicas")
-    name = target or next((name for kind, name in touches if kind in _WHOLE), "") or _named(touches) or "it"
+    name = target or next((name for kind, name in touches if kind in _WHOLE), "") or named(touches) or "it"
     if value is None:
         return changes(f"scales {name}", touches, safer=_dry_form(use), target=target)
     if not value.known or not value.text.strip().isdigit():
@@ -312,7 +250,7 @@ def _patch(use: Use, bench: Bench) -> Finding:
     if _dry(use) != "none":
         return reads("patch only shows what it would do", touches)
     body = use.given.value("-p")
-    what = target or _named(touches)
+    what = target or named(touches)
     if body is None:
         return changes(f"patches {what}", touches, safer=_dry_form(use), target=target)
     found = judge_patch(body, what)
@@ -330,7 +268,7 @@ def _exec(use: Use, bench: Bench) -> Finding:
             inner = inner[1:]
         elif use.given.tail is not None:
             inner = use.given.tail
-    named = _objects(pod)[0] if pod and "/" in pod[0].start else pairs("pod", pod)
+    named = objects(pod)[0] if pod and "/" in pod[0].start else pairs("pod", pod)
     touches = joined(use.touches, named, pairs("container", use.given.values("-c")))
     kept = use.call.words[: len(use.call.words) - len(inner)]
     target = pod[0].literal.rpartition("/")[2] if pod else ""
@@ -343,7 +281,7 @@ def _exec(use: Use, bench: Bench) -> Finding:
 def _run(use: Use, bench: Bench) -> Finding:
     """A pod for one command: as much as the command does, and a pod that may stay."""
     first = use.given.operands[:1]
-    named = _objects(first)[0] if first and "/" in first[0].start else pairs("pod", first)
+    named = objects(first)[0] if first and "/" in first[0].start else pairs("pod", first)
     touches = joined(use.touches, named, pairs("image", use.given.values("--image")))
     target = _first(use).rpartition("/")[2]
     if _dry(use) != "none":
@@ -357,6 +295,35 @@ def _run(use: Use, bench: Bench) -> Finding:
     if use.verb == "run" and use.given.may("-i", "-t", "--rm", "--attach"):
         return found
     return worst([found, made])
+
+
+def _debug(use: Use, bench: Bench) -> Finding:
+    """A pod or container beside another for one command; without one a shell is opened in it."""
+    first = use.given.operands[:1]
+    touches = joined(use.touches, objects(first)[0] if first and "/" in first[0].start else pairs("pod", first))
+    target = _first(use).rpartition("/")[2]
+    theirs = use.call.words[0].text.rpartition("/")[2] == "oc"
+    inner = use.given.tail or use.given.operands[1:]
+    if _dry(use) != "none" or (theirs and use.given.may("-o")):
+        return reads("debug only shows what it would make", touches)
+    if not inner and (theirs or use.given.may("-i", "-t", "--attach")):
+        return cannot_tell(
+            f"opens a shell beside {named(touches) or 'a pod'}: what is typed there is not seen", touches, target=target
+        )
+    made = changes(f"puts a container for debugging beside {named(touches) or 'a pod'}", touches, target=target)
+    if not inner:
+        return made
+    found = bench.call(use.call.inner(inner)).within(touches, shown(use.call.words[: len(use.call.words) - len(inner)]))
+    # oc takes its pod away when the command ends; kubectl leaves it.
+    return replace(found if theirs else worst([found, made]), target=found.target or target if found.level.asks else "")
+
+
+def _gather(use: Use, bench: Bench) -> Finding:
+    """must-gather: collects into a new folder; another command than its own is judged."""
+    inner = use.given.tail or []
+    if not inner or (inner[0].literal.rpartition("/")[2].startswith("gather")):
+        return reads("collects what support asks for", use.touches)
+    return bench.call(use.call.inner(inner)).within(use.touches)
 
 
 def _attach(use: Use, bench: Bench) -> Finding:
@@ -374,7 +341,8 @@ _CODES = dict.fromkeys(_VERBS, _writes) | {
     "exec": _exec,
     "rsh": _exec,
     "run": _run,
-    "debug": _run,
+    "debug": _debug,
+    "adm must-gather": _gather,
     "attach": _attach,
 }
 # `-f` and `-p` of logs take no value.
