@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from console.walkthrough.redaction.shapes import (
     COMMANDS,
@@ -38,6 +40,9 @@ BEGUN = re.compile(
     r"ya29|dop_v1|shpat|tskey|dapi)[\w.~-]*|[a-zA-Z][\w+.-]*://[^\s/@]*|sha256~\w*|-----BEGIN[^\n]*|[\w+/=-]{16,})\Z"
 )
 LONGEST_WORD = 512
+COUNTED = b"0123456789abcdef"
+QUOTE = re.compile("[\"']")
+QUOTED = {"'": re.compile(r"[^'\n]*"), '"': re.compile(r'[^"\\\n]*(?:\\[\s\S]?[^"\\\n]*)*')}
 BETWEEN = " \t\n\"'"
 LAST_WORD = re.compile(r"(?:(?<=[\s\"'])|^)[^\s\"']+\Z")
 OPEN_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
@@ -45,7 +50,10 @@ OPEN_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 
 def triggers_in(lowered: str) -> tuple[str, ...]:
     """Which words that go with a secret a text in lower case holds; none means that no pattern finds anything in it."""
-    return tuple(word for word in TRIGGERS if word in lowered)
+    # Lines of a log differ by numbers mostly: without them many are the same, and need be looked through once.
+    lines = lowered.encode("utf-8", "surrogatepass").translate(None, COUNTED).split(b"\n")
+    once = b"\n".join(set(lines))
+    return tuple(word for word, bare in _UNCOUNTED if bare in once and word in lowered)
 
 
 def spans(text: str, words: Collection[str]) -> list[Span]:
@@ -55,10 +63,64 @@ def spans(text: str, words: Collection[str]) -> list[Span]:
     """
     low = _lowered(text)
     found: list[Span] = []
-    for own, find in dict.fromkeys(each for word in words for each in _FINDERS[word]):
-        if any(word in low for word in own):
-            found += [span for span in find(text, low) if span[1] > span[0]]
+    parts: dict[tuple[str, ...], _Part | None] = {}
+    for own, also, find in dict.fromkeys(each for word in words for each in _FINDERS[word]):
+        if own not in parts:
+            parts[own] = _part(text, low, own)
+        part = parts[own]
+        if part is not None and (not also or any(word in part.low for word in also)):
+            found += [part.place(*span) for span in find(part.text, part.low) if span[1] > span[0]]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of a text's lines. low: the same in lower case. begins: where each begins in it, and in the whole text; none
+    where it is the whole.
+    """
+
+    text: str
+    low: str
+    begins: list[int]
+    whole: list[int]
+
+    def place(self, start: int, end: int) -> Span:
+        """A span of it in the whole text."""
+        if not self.begins:
+            return start, end
+        line = bisect_right(self.begins, start) - 1
+        more = self.whole[line] - self.begins[line]
+        return start + more, end + more
+
+
+def _part(text: str, low: str, words: Collection[str]) -> _Part | None:
+    """The lines that hold one of the words; the whole text where most do, or where lines belong together."""
+    held = [word for word in words if word in low]
+    if not held:
+        return None
+    most = 0 if "\\\n" in text else (low.count("\n") + 1) // 2
+    lines: dict[int, int] = {}
+    for word in held:
+        at = low.find(word)
+        while at >= 0:
+            if len(lines) >= most:
+                return _Part(text, low, [], [])
+            end = low.find("\n", at)
+            end = len(low) if end < 0 else end
+            lines[low.rfind("\n", 0, at) + 1] = end
+            at = low.find(word, end)
+    begins: list[int] = []
+    size = 0
+    for begin, end in sorted(lines.items()):
+        begins.append(size)
+        size += end - begin + 1
+    places = sorted(lines)
+    return _Part(
+        "\n".join(text[begin : lines[begin]] for begin in places),
+        "\n".join(low[begin : lines[begin]] for begin in places),
+        begins,
+        places,
+    )
 
 
 def key_blocks(text: str) -> list[Span]:
@@ -173,7 +235,7 @@ def _told(text: str, start: int, at: int, name: str) -> Iterator[Span]:
 
 
 def _options(text: str, _low: str) -> Iterator[Span]:
-    for match in OPTION.finditer(text):
+    for match in OPTION.finditer(text) if "--" in text else ():
         name = match["name"]
         if name.lower().startswith("no-") or match["gap"] == "=" or not names_secret(name, True):
             continue
@@ -240,15 +302,10 @@ def _word_end(text: str, at: int) -> int:
 
 def _closing(text: str, at: int) -> int:
     """Behind the quote that closes the one there, or the end of the line."""
-    quote, size = text[at], len(text)
-    at += 1
-    while at < size and text[at] != "\n":
-        if text[at] == "\\" and quote == '"':
-            at += 1
-        elif text[at] == quote:
-            return at + 1
-        at += 1
-    return min(at, size)
+    quote = text[at]
+    inside = QUOTED[quote].match(text, at + 1)
+    end = inside.end() if inside else at + 1
+    return end + 1 if text[end : end + 1] == quote else end
 
 
 def _separates(text: str, at: int) -> bool:
@@ -264,35 +321,36 @@ def _separates(text: str, at: int) -> bool:
 def _open_quote(text: str, at: int) -> str:
     """The quote within which a place lies, judging from the beginning of its line."""
     place = text.rfind("\n", 0, at) + 1
-    while place < at:
-        if text[place] in "\"'":
-            quote = text[place]
-            place = _closing(text, place)
-            if place > at or (place == at and text[at - 1] != quote):
-                return quote
-        else:
-            place += 1
+    while (match := QUOTE.search(text, place, at)) is not None:
+        place = _closing(text, match.start())
+        if place > at or (place == at and text[at - 1] != match[0]):
+            return match[0]
     return ""
 
 
-def _finders() -> dict[str, tuple[tuple[tuple[str, ...], Find], ...]]:
+# The words without one of which, on whichever line, there is none; such words besides; and what finds it.
+Finder = tuple[tuple[str, ...], tuple[str, ...], Find]
+
+
+def _finders() -> dict[str, tuple[Finder, ...]]:
     """What looks for secrets with the words without one of which it finds none, by the words that are looked for at
     first: one that holds another is found with it.
     """
-    every: list[tuple[tuple[str, ...], Find]] = [
-        *((words, _token(pattern)) for words, pattern in TOKENS),
-        *((words, _place(pattern)) for words, pattern in PLACES),
-        *((words, _argument(command, flags)) for words, command, flags in (*COMMANDS, CREATE_SECRET)),
-        *((words, _pair(command, flags)) for words, command, flags in PAIRS),
-        (NAMES, _named),
-        (NAMES, _options),
-        (("cookie", "curl"), _cookies),
-        (("stdin", "sudo ", "passwd"), _piped),
+    every: list[Finder] = [
+        *((words, also, _token(pattern)) for words, also, pattern in TOKENS),
+        *((words, also, _place(pattern)) for words, also, pattern in PLACES),
+        *((words, also, _argument(command, flags)) for words, also, command, flags in (*COMMANDS, CREATE_SECRET)),
+        *((words, also, _pair(command, flags)) for words, also, command, flags in PAIRS),
+        (NAMES, (), _named),
+        (NAMES, (), _options),
+        (("cookie", "curl"), (), _cookies),
+        (("stdin", "sudo ", "passwd"), (), _piped),
     ]
-    known = {word for words, _ in every for word in words}
+    known = {word for words, _, _ in every for word in words}
     triggers = {word for word in known if not any(other != word and other in word for other in known)}
     return {trigger: tuple(each for each in every if any(trigger in word for word in each[0])) for trigger in triggers}
 
 
 _FINDERS = _finders()
 TRIGGERS = tuple(sorted(_FINDERS))
+_UNCOUNTED = tuple((word, word.encode().translate(None, COUNTED)) for word in TRIGGERS)

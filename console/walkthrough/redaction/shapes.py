@@ -1,22 +1,23 @@
 """Secrets that are known by their own shape or by the words right before them, as regular expressions.
 
-Each has the lower-case words without which a text cannot hold it, so that lines without any cost next to nothing. The
-group `s` is the secret. None goes over the end of a line, unless a backslash continues it, so that a stream can be
-looked through in any parts.
+Each has the lower-case words without one of which a text cannot hold it, so that lines without any cost next to
+nothing, and such words besides, where those alone say little. The group `s` is the secret. None goes over the end of a
+line, unless a backslash continues it, so that a stream can be looked through in any parts.
 """
 
 from __future__ import annotations
 
 import re
 
-Shape = tuple[tuple[str, ...], re.Pattern[str]]
+Words = tuple[str, ...]
+Shape = tuple[Words, Words, re.Pattern[str]]
 
 # A value in quotes (its text alone), or a word.
 VALUE = r"""(?:\\*"(?P<s>[^"\\\n]+)|\\*'(?P<s2>[^'\n]+)|(?P<s3>[^\s"'|;&)]+))"""
 
 
-def _shape(triggers: str, pattern: str, flags: int = 0) -> Shape:
-    return tuple(triggers.split()), re.compile(pattern.replace("VALUE", VALUE), flags)
+def _shape(triggers: str, pattern: str, flags: int = 0, besides: Words = ()) -> Shape:
+    return tuple(triggers.split()), besides, re.compile(pattern.replace("VALUE", VALUE), flags)
 
 
 WORD_BEFORE = r"(?<![A-Za-z0-9])"
@@ -57,11 +58,12 @@ PLACES: tuple[Shape, ...] = (
     _shape("cookie", r"""set-cookie2?["'\\]*:[ \t]*["'\\]*[^=;\s"']+=(?P<s>[^;\s"'\\]+)""", ANY),
     _shape("requirepass masterauth auth-pass",
            r"\b(?:requirepass|masterauth|auth-pass[ \t]+[\w.-]+)[\"']?[ \t]+VALUE", ANY),
-    _shape("auth", r"(?:^|[>\"'|;&]|redis-cli)[ \t]*AUTH[ \t]+(?:[\w.-]+[ \t]+(?=[^\s|;&]))?VALUE", re.M),
+    _shape("auth", r"(?:^|[>\"'|;&]|redis-cli)[ \t]*AUTH[ \t]+(?:[\w.-]+[ \t]+(?=[^\s|;&]))?VALUE", re.M,
+           ("auth ", "auth\t")),
     _shape("setuser", r"\bsetuser\b[^\n]*?[ \t\"']>(?P<s>[^\s\"'|;&]+)", ANY),
     _shape("identified", r"\bidentified[ \t]+(?:with[ \t]+\S+[ \t]+)?by[ \t]+(?:password[ \t]+)?VALUE", ANY),
     _shape("password", r"\b(?:with|set|encrypted|for[ \t]+\S+)[ \t]+password(?:[ \t]*=[ \t]*|[ \t]+)(?:password\()?"
-           r"(?:'(?P<s>[^'\n]+)'|\"(?P<s2>[^\"\n]+)\")", ANY),
+           r"(?:'(?P<s>[^'\n]+)'|\"(?P<s2>[^\"\n]+)\")", ANY, ("'", '"')),
     _shape("pass:", r"(?<![\w-])pass:(?P<s>[^\s\"'|;&]+)"),
     _shape("</", r"<(?:\w+[:.-])?\w*(?:password|passwd|secret|token|apikey|api-key|privatekey)\b[^<>\n]{0,80}>"
            r"(?P<s>[^<>\n]+)</", ANY),
@@ -83,22 +85,25 @@ GAP = r"""(?:=|["']?[ \t]*,[ \t]*(?=["'])|["']?(?:[ \t]|\\\n)+)"""
 AHEAD = r"""(?:(?<=[\s"',\[(])|^)"""
 
 
-def _flags(programs: str, flags: str, triggers: str = "") -> tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]]:
+def _flags(
+    programs: str, flags: str, triggers: str = "", besides: Words = ()
+) -> tuple[Words, Words, re.Pattern[str], re.Pattern[str]]:
     """What stands before a secret among the words of a program."""
     command = re.compile(rf"(?<![\w-])(?:{programs})(?![\w-]|\.\w)" + REST)
-    return tuple((triggers or programs.replace("|", " ")).split()), command, re.compile(AHEAD + flags)
+    return tuple((triggers or programs.replace("|", " ")).split()), besides, command, re.compile(AHEAD + flags)
 
 
 # Programs whose options hold a secret without a word for it. The value begins where the second pattern ends.
 COMMANDS = (
-    _flags("(?:redis|valkey|keydb)-(?:cli|benchmark)", rf"(?:-a|--pass){GAP}", "redis- valkey- keydb-"),
-    _flags("(?:mysql|mariadb)[a-z-]*", r"-p(?=\S)", "mysql mariadb"),
+    _flags("(?:redis|valkey|keydb)-(?:cli|benchmark)", rf"(?:-a|--pass){GAP}", "redis- valkey- keydb-",
+           ("-a", "--pass")),
+    _flags("(?:mysql|mariadb)[a-z-]*", r"-p(?=\S)", "mysql mariadb", ("-p",)),
     _flags("sshpass", rf"-p(?:{GAP})?"),
     _flags("(?:docker|podman|nerdctl|buildah|skopeo|oc|az|registry|oras|crane|harbor|faas-cli|cf)[ \\t]"
-           "(?:[^\\n]{0,60}?[ \\t])?login", rf"-p{GAP}", "login"),
-    _flags("mongo(?:sh|dump|restore|export|import|stat|top)?", rf"-p{GAP}", "mongo"),
-    _flags("ldap(?:search|modify|add|delete|passwd|whoami)", rf"-w(?:{GAP})?", "ldap"),
-    _flags("sqlcmd|zip|unzip", rf"-P(?:{GAP})?"),
+           "(?:[^\\n]{0,60}?[ \\t])?login", rf"-p{GAP}", "login", ("-p",)),
+    _flags("mongo(?:sh|dump|restore|export|import|stat|top)?", rf"-p{GAP}", "mongo", ("-p",)),
+    _flags("ldap(?:search|modify|add|delete|passwd|whoami)", rf"-w(?:{GAP})?", "ldap", ("-w",)),
+    _flags("sqlcmd|zip|unzip", rf"-P(?:{GAP})?", besides=("-p",)),
     _flags("influx", rf"-password{GAP}"),
     _flags("keytool|jarsigner", rf"-(?:storepass|keypass|srcstorepass|deststorepass){GAP}"),
     _flags("vault", rf"login{GAP}(?!-)"),
@@ -111,10 +116,11 @@ COMMANDS = (
 # `-u user:password`: the part behind the colon.
 PAIRS = (
     _flags("curl", rf"(?:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:{GAP})?(?!-)"),
-    (("http ", "https "), *_flags(r"https?(?=[ \t])", rf"(?:-a|--auth){GAP}")[1:]),
+    (("http ", "https "), *_flags(r"https?(?=[ \t])", rf"(?:-a|--auth){GAP}", besides=("-a", "--auth"))[1:]),
 )
 CREATE_SECRET = (
     ("secret",),
+    ("--from-literal",),
     re.compile(r"(?<![\w-])(?:create|apply|replace)[ \t]+secret" + REST),
     re.compile(rf"--from-literal{GAP}[\"']?[^=\s\"']+="),
 )
@@ -133,7 +139,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 OPTION = re.compile(
-    r"(?<![\w-])--(?P<name>[\w.-]{0,40}?(?:passw(?:or)?d|pass|passphrase|secret|token|key|credentials?))"
+    r"--(?<![\w-]--)(?P<name>[\w.-]{0,40}?(?:passw(?:or)?d|pass|passphrase|secret|token|key|credentials?))"
     rf"(?P<gap>{GAP})(?!-)",
     re.IGNORECASE,
 )
