@@ -11,7 +11,7 @@ from console.commands.plain import as_json
 from console.commands.runbook_words import told
 from console.commands.wishes import Unclear
 from console.core.operations import Refused
-from console.core.runbooks.document import Fault
+from console.core.runbooks.document import Fault, StepKind
 from console.walkthrough.checking import Checked
 from console.walkthrough.checking import check as look
 from console.walkthrough.reading.document import read_runbook
@@ -89,7 +89,7 @@ def as_text(path: Path, steps: Iterable[Checked], faults: Iterable[Fault]) -> It
     seen = False
     for each in steps:
         seen = True
-        end = "" if each.runnable else f"not run: {each.why_not}"
+        end = "" if each.runnable or each.step.kind is StepKind.CHECK else f"not run: {each.why_not}"
         asks = f"asks for {', '.join(each.placeholders)}" if each.placeholders else ""
         row = f"{path}:{each.step.line}  {each.step.kind.value:<7}  {each.danger.level.value:<8}"
         yield told("  ".join(part for part in (row, each.step.title, asks, end) if part))

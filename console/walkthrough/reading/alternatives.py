@@ -30,7 +30,8 @@ OR = re.compile(
 )
 LATER_ALTERNATIVE = re.compile(r"[.!;]\s+(?:or )?alternatively,? [^.]*$", re.IGNORECASE)
 OPTION_COMMENT = re.compile(rf"^\s*#+[\s=*-]*((?:{FAMILIES})\s*\#?\s*{ORDINAL}(?![\w'])[^\n]*)$", re.IGNORECASE)
-OR_LINE = re.compile(r"^\s*(?:#+\s*)?[-=*_—–\s(\[<]*or[-=*_—–\s:)\]>]*$|^\s*-\s*$", re.IGNORECASE)
+OR_LINE = re.compile(r"^\s*(?:#+\s*)?[-=*_—–\s(\[<]*or[-=*_—–\s:)\]>]*$", re.IGNORECASE)
+ALSO = re.compile(r"^\s*#.*\b(?:also|alternative(?:ly)?|instead|or|another)\b", re.IGNORECASE)
 OR_COMMENT = re.compile(r"^\s*#+[\s-]*(?:alternatively|alternative|or)\b(?:[,: ].*)?$", re.IGNORECASE)
 
 
@@ -99,6 +100,9 @@ def _marks(lines: Sequence[str], at: int, line: str) -> bool:
         return False
     if OPTION_COMMENT.match(line) or OR_LINE.match(line):
         return True
+    if bare.rstrip() == "-":
+        # A lone dash is one where the comment below it says that there is another way.
+        return at + 1 < len(lines) and ALSO.search(lines[at + 1]) is not None
     # "# or …" below another comment only goes on with it.
     return OR_COMMENT.match(line) is not None and not (at and lines[at - 1].lstrip().startswith("#"))
 

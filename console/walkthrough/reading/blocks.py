@@ -5,11 +5,14 @@ Inline marks are not parsed: what a step needs of them is told from the text, an
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 # What a block other than a paragraph can begin with.
 OPENERS = frozenset("`~>#-+*_=<0123456789 \t")
+
+FENCE = re.compile(r"(`{3,}|~{3,})([^`]*)$")
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -20,6 +23,36 @@ if TYPE_CHECKING:
 def tokens_of(text: str) -> list[Token]:
     """The block tokens of a text: headings, paragraphs, lists, quotes, fences, code, HTML; maps are lines from 0."""
     return _parser().parse(text)
+
+
+def deep_fences(token: Token) -> list[Token]:
+    """Fences that stand so deep that Markdown takes them for indented code, each for itself; else the token alone."""
+    from markdown_it.token import Token as Made
+
+    rows = token.content.rstrip("\n").split("\n")
+    if token.map is None or not FENCE.match(rows[0]):
+        return [token]
+    found: list[Token] = []
+    at = 0
+    while at < len(rows):
+        mark = FENCE.match(rows[at])
+        if mark is None:
+            if rows[at].strip():
+                return [token]
+            at += 1
+            continue
+        end = next((row for row in range(at + 1, len(rows)) if rows[row].strip() == mark[1]), None)
+        if end is None:
+            return [token]
+        begin = token.map[0] + at
+        inner = "".join(f"{row}\n" for row in rows[at + 1 : end])
+        found.append(
+            Made(
+                "code_block", "code", 0, map=[begin, begin + end - at + 1], content=inner, markup=mark[1], info=mark[2]
+            )
+        )
+        at = end + 1
+    return found
 
 
 @cache

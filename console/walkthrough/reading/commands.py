@@ -15,7 +15,7 @@ SUBSTITUTION = re.compile(r"[A-Za-z_]\w*=[\"']?(?:\$\(|`)")
 KEYWORD = re.compile(
     r"for\s+\w+\s+in\s|for\s*\(\(|while\s+(?:true|read|:|!|\[|sleep|[\w./-]+\s.*;\s*do)|until\s+\S.*(?:;\s*do)?$"
     r"|if\s+(?:\[|!|test\s|[\w./$-]+\s.*;\s*then)|case\s+\S+\s+in\b|(?:function\s+)?[\w-]+\s*\(\)\s*\{|\[\[?\s+[-!\"$\w]"
-    r"|set\s+[-+][a-zA-Z]|\(\s*cd\s|done\b|fi$|esac$|do$|then$|else$"
+    r"|set\s+[-+][a-zA-Z]|(?:export|declare|local|readonly|typeset)(?:\s+-\w+)?\s+\w+=|\(\s*cd\s|done\b|fi$|esac$|do$|then$|else$"
 )
 WORD = re.compile(r"[^\s;|&<>()]+")
 FLAGGED = re.compile(r"[a-z][\w.+-]*(?! =)(?: [\w./:@=-]+){0,4} --?[A-Za-z][\w-]*(?:[ =]\S|$)")
@@ -32,7 +32,9 @@ TABLE_HEAD = re.compile(
     r"[A-Z][A-Z0-9_()%/#-]+(?: [A-Z(][A-Z0-9_()%/-]+)*"
     r"(?:(?: {2,}|\t)[A-Z#][A-Z0-9_()%/#-]*(?: [A-Z(][A-Z0-9_()%/-]+)*)+\s*"
 )
-RULED = re.compile(r"\s*[+|][-=+|]{3,}|\s*[-=]{4,}\s*$|\s*\|.*\|\s*$")
+RULED = re.compile(r"\s*[+|][-=+|]{3,}|\s*[-=]{4,}\s*$|\s*\|.*\|\s*$|\^[A-Z]")
+# A row of columns: a word, numbers, and room between them that nobody types.
+COLUMNS = re.compile(r"[\w.@:/-]+(?: {2,}|\t+)\d+(?:\.\d+)?%?\s+\d|(?:\S+(?: {3,}|\t+)){2,}\S+(?: +\S+){0,3}\s*$")
 STAMPED = re.compile(
     r"\[?(?:\d{4}-\d\d-\d\d[T ]\d|\d{4}/\d\d/\d\d \d|\d\d:\d\d:\d\d\b"
     r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d)"
@@ -45,7 +47,7 @@ STAMPED = re.compile(
 def is_command(line: str, known: frozenset[str] = frozenset()) -> bool:
     """Whether a line is surely a command. known: names of programs that the file itself has shown to be ones."""
     line = line.strip().removesuffix("\\").rstrip()
-    if not line or len(line) > 4000:
+    if not line or len(line) > 4000 or (COLUMNS.match(line) and not line.startswith("#")):
         return False
     if KEYWORD.match(line):
         return True
@@ -58,30 +60,30 @@ def is_command(line: str, known: frozenset[str] = frozenset()) -> bool:
     wrapped = WRAPPERS.match(line)
     if wrapped:
         line = line[wrapped.end() :]
-        if wrapped[0].startswith("sudo") and WORD.match(line) and not _reads_as_prose(line):
+        if wrapped[0].startswith("sudo") and WORD.match(line) and not reads_as_prose(line):
             return True
     if PATH.match(line) or VARIABLE.match(line):
-        return not _reads_as_prose(line)
+        return not reads_as_prose(line)
     found = WORD.match(line)
     if found is None:
         return False
     word, rest = found[0].strip("\"'"), line[found.end() :].strip()
     if not rest and word.isalpha() and word in ALONE | BUILTINS:
         return True
-    if word in known and rest and not _reads_as_prose(line):
+    if word in known and rest and not reads_as_prose(line):
         return True
     if word in WORDY:
         return _is_technical(word, rest, line)
     if word in PROGRAMS:
-        return not rest.startswith(("=", ":", ",")) and (word in ("echo", "printf") or not _reads_as_prose(line))
-    return FLAGGED.match(line) is not None and not _reads_as_prose(line) and not line.endswith((":", ",", "{"))
+        return not rest.startswith(("=", ":", ",")) and (word in ("echo", "printf") or not reads_as_prose(line))
+    return FLAGGED.match(line) is not None and not reads_as_prose(line) and not line.endswith((":", ",", "{"))
 
 
 def _is_technical(word: str, rest: str, line: str) -> bool:
     """Whether what stands behind an English word is no English."""
     if not rest:
         return False
-    if rest.startswith(("=", ":", "(")) or (word not in ("echo", "cat") and _reads_as_prose(line)):
+    if rest.startswith(("=", ":", "(")) or (word not in ("echo", "cat") and reads_as_prose(line)):
         return False
     if word == "echo":
         return True
@@ -90,7 +92,8 @@ def _is_technical(word: str, rest: str, line: str) -> bool:
     return bool(re.fullmatch(r"service [\w.@-]+ (?:start|stop|restart|reload|status)|make [\w. -]+", line))
 
 
-def _reads_as_prose(line: str) -> bool:
+def reads_as_prose(line: str) -> bool:
+    """Whether the words of a line are those of a sentence."""
     words = [word.lower().rstrip(",") for word in line.split(None, 4)]
     # A last word is a name, whatever it is: `systemctl stop a`.
     if any(word in PROSE for word in words[1:2] + words[2:3] * (len(words) > 3)):

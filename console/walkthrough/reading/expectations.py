@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 
 # What announces output, in the last sentence before it.
 SHOULD = r"should (?:now )?(?:return|look|see|print|show|read|respond|give|output|display|be (?:similar|something))"
@@ -21,6 +22,27 @@ ASKS_TO_RUN = re.compile(
     r"\b(?:run|execute|using|use|with|issue|enter|type|invoke|by|apply|via|following commands?|this command)\b[^.\n]*$",
     re.IGNORECASE,
 )
+# A sentence that ends by asking for a command.
+ASKED = re.compile(
+    r"\b(?:run|running|execute|executing|issue|issuing|enter|type|typing|invoke|commands?|use|using|do(?:ing)? so)\b"
+    r"[^.\n]*[:.]?[\s*_]*$",
+    re.IGNORECASE,
+)
+FORBIDS = re.compile(
+    r"\b(?:instead of|rather than|(?:do not|don['’]t|never) (?:run|use|do|execute|type)"
+    r"(?: (?:the following|this|these|it|something like this))?(?: commands?)?)[\s:*_.!]*$",
+    re.IGNORECASE,
+)
+# Output that is announced, and is not what the command is to print: how it fails, or what stands in a file.
+FAILS = re.compile(
+    r"(?<!no )(?<!without )\b(?:errors?|fail(?:s|ed|ing|ures?)?|problems?|issues?|exceptions?|not work\w*|wrong)\b",
+    re.IGNORECASE,
+)
+ELSEWHERE = re.compile(
+    r"\b(?:files?|entr(?:y|ies)|configs?|configurations?|parameters?|settings?|sections?|alerts?)\b[^.]*"
+    r"\b(?:look(?:s|ing)?|contains?|be|similar|like|such|working|correct(?:ly)?)\b",
+    re.IGNORECASE,
+)
 SAID = re.compile(
     r"^\W*(?:expected(?: (?:output|result|response|value))?|output|should (?:return|print|show|output|see|be)|returns?"
     r"|you should (?:see|get)|this should (?:return|print|show|output))\b\W*?:?(?:\*\*|__)?:?\s*(.+)$",
@@ -35,12 +57,43 @@ COMMENT = re.compile(
 )
 
 
-def announces_output(text: str) -> bool:
+class Announced(IntEnum):
+    """What the words before a block make of it: nothing, perhaps output, surely output."""
+
+    NOT = 0
+    PERHAPS = 1
+    SURELY = 2
+
+
+def announced(text: str) -> Announced:
     """Whether a paragraph ends by saying that what follows is what will be seen."""
     last = _last_sentence(text)
     if not ANNOUNCED.search(last):
+        return Announced.NOT
+    if STRONG.search(last):
+        return Announced.SURELY
+    return Announced.NOT if ASKS_TO_RUN.search(last) else Announced.PERHAPS
+
+
+def forbids(text: str) -> bool:
+    """Whether a paragraph ends by saying that what follows is not to be run, as in "instead of:"."""
+    return FORBIDS.search(_last_sentence(text)) is not None
+
+
+def is_expected(text: str) -> bool:
+    """Whether a paragraph ends by saying what the command before it prints when all is well."""
+    last = _last_sentence(text)
+    return announced(text) > Announced.NOT and not FAILS.search(last) and not ELSEWHERE.search(last)
+
+
+def asks_to_run(text: str, lines: list[str]) -> bool:
+    """Whether a paragraph ends by asking for a command, or speaks of the programs that the lines begin with."""
+    if announced(text) is Announced.SURELY:
         return False
-    return bool(STRONG.search(last)) or not ASKS_TO_RUN.search(last)
+    if ASKED.search(_last_sentence(text)):
+        return True
+    firsts = {line.split()[0] for line in lines if line.strip() and not line.lstrip().startswith("#")}
+    return bool(firsts) and all(f"`{word}" in text for word in firsts)
 
 
 def _last_sentence(text: str) -> str:

@@ -6,8 +6,15 @@ import re
 from dataclasses import dataclass
 
 from console.core.runbooks.document import StepKind
-from console.walkthrough.reading.commands import TABLE_HEAD, is_command, is_output, leading_commands
-from console.walkthrough.reading.expectations import commented_output
+from console.walkthrough.reading.commands import (
+    COLUMNS,
+    TABLE_HEAD,
+    is_command,
+    is_output,
+    leading_commands,
+    reads_as_prose,
+)
+from console.walkthrough.reading.expectations import Announced, commented_output
 from console.walkthrough.reading.programs import words
 from console.walkthrough.reading.sessions import FOREIGN, POWERSHELL, session_of
 from console.walkthrough.reading.shelltext import statements
@@ -31,11 +38,16 @@ ARROW = re.compile(r">\s+[A-Za-z_]+(?:\s+[\w'\"*{:-]|\s*;?\s*$)")
 # Something in it may be a prompt; without, nobody looks at its lines one by one.
 LIKELY = re.compile(
     r"^[ \t]*(?:\$(?:[ >\t]|$)|[%>❯→➤λ][ \t]|➜|#[ \t]+[a-z./~$\[{\"'(]|\[?[\w.<>{}$*-]+@\S"
-    r"|\([\w./ -]+\) ?[$\w~]|~|/[ \w]"
+    r"|\([\w./ -]+\) ?[$\w~]|~|/[ \w]|[\w.-]+:[~/][\w~/.-]* ?[$#]"
     r"|(?:bash|sh|zsh|ash)(?:-[\d.]+)?[$#]|[\w-]{1,30}[#$] |[a-z][\w.-]* +(?:[~/]\S* )?[$#] )",
     re.MULTILINE,
 )
 HEADED = re.compile(r"^[A-Z][A-Z0-9_()%/#-]+(?: [A-Z(]\S*)*(?: {2,}|\t)", re.MULTILINE)
+# No command, on a line of its own: dots for what was left out, a rule below a log, the address of a page.
+UNTYPED = re.compile(
+    r"^[ \t]*(?:\.{3,}|…|-{3,}|[\[(<](?:\.{3}|…|snip|(?:output )?(?:omitted|truncated))[\])>]|https?://\S+)[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 RUNS = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 # What a console prints rather than takes: queries, data, sentences.
 NO_COMMAND = re.compile(r"[^a-zA-Z./~$\"']|[A-Z]|\w+\(|\w+\s+[-+*/=<>!]=?\s|\w+[{[:]|\w+:\s|\S+:$")
@@ -60,10 +72,13 @@ class Judged:
     inside: bool = False
 
 
-def judge(content: str, language: str, *, announced: bool, adjacent: bool, known: frozenset[str]) -> Judged:
+def judge(
+    content: str, language: str, *, announced: Announced, adjacent: bool, known: frozenset[str], asked: bool = False
+) -> Judged:
     """What a block is, by its label and its text.
 
-    announced: the words before it say that output follows. adjacent: it follows a command with no word between.
+    announced: whether the words before it say that output follows. adjacent: it follows a command with no word between.
+    asked: the words before it ask for a command to be run.
     """
     lines = content.split("\n")
     if lines and not lines[-1]:
@@ -74,15 +89,16 @@ def judge(content: str, language: str, *, announced: bool, adjacent: bool, known
         return Judged(StepKind.NOTE, content, "it is output, not a command", is_output=True)
     if language not in SESSIONS and language not in PLAIN:
         return Judged(StepKind.NOTE, content, f"it is {language}, shown and not run")
-    return _unsure(content, lines, language, announced, adjacent, known)
+    return _unsure(content, lines, language, announced, adjacent, known, asked)
 
 
-def _script(content: str, lines: list[str], announced: bool, known: frozenset[str]) -> Judged:
+def _script(content: str, lines: list[str], announced: Announced, known: frozenset[str]) -> Judged:
     if LIKELY.search(content):
         session = session_of(lines, script=True, known=known)
         if session is not None:
             return _command(session.text, session.printed, inside=session.inside)
-    if announced and not _begins(lines, known):
+    # A label that says shell is believed, where the words only may mean output and the lines may be commands.
+    if announced and not _begins(lines, known) and (announced is Announced.SURELY or not _plausible(lines)):
         return Judged(StepKind.NOTE, content, "it is output, not a command", is_output=True)
     begin = content.lstrip()[:300]
     if (begin[:1] == ">" and ARROW.match(begin)) or FOREIGN.match(begin):
@@ -91,6 +107,10 @@ def _script(content: str, lines: list[str], announced: bool, known: frozenset[st
         cut = _printed_table(lines, known)
         if cut is not None:
             return cut
+    if UNTYPED.search(content):
+        kept = _typed(lines)
+        if len(kept) < len(lines):
+            return _command("".join(f"{line}\n" for line in kept))
     expected = ""
     if "#" in content and RUNS.search(content):
         comments = [line for line in lines if line.lstrip().startswith("#")]
@@ -98,6 +118,12 @@ def _script(content: str, lines: list[str], announced: bool, known: frozenset[st
         if said and len(statements(lines)) == 1:
             expected = said
     return _command(content, expected, whole=True)
+
+
+def _typed(lines: list[str]) -> list[str]:
+    """The lines without those that only say that something was left out, or name a page."""
+    alone = {begin for begin, end in statements(lines) if end == begin + 1 and UNTYPED.match(lines[begin])}
+    return [line for at, line in enumerate(lines) if at not in alone]
 
 
 def _begins(lines: list[str], known: frozenset[str]) -> bool:
@@ -135,8 +161,9 @@ def _blocks(lines: list[str]) -> list[tuple[int, int]]:
 
 
 def _unsure(
-    content: str, lines: list[str], language: str, announced: bool, adjacent: bool, known: frozenset[str]
-) -> Judged:
+    content: str, lines: list[str], language: str, announced: Announced, adjacent: bool, known: frozenset[str],
+    asked: bool,
+) -> Judged:  # fmt: skip
     """A block that is labelled as a terminal, as text, or not at all."""
     other = what_instead(content) if content.strip() else ""
     printed = other in ("", "JSON", "YAML", "XML", "HTML", "a printed table", "a log", "a diff")
@@ -152,20 +179,21 @@ def _unsure(
             return _command(session.text, session.printed, inside=session.inside)
     if FOREIGN.match(first) or (ARROW.match(first) and not is_command(first, known)):
         return Judged(StepKind.NOTE, content, OTHER_PROMPT)
-    if language in PLAIN and language:
-        return shown
     head, commands, total = leading_commands(lines, known)
     begins = _begins(lines, known)
+    if language in PLAIN and language and (not begins or commands < total or adjacent or (announced and not asked)):
+        # A label that says no shell is believed, but where every line is surely a command.
+        return shown
     if not begins and not (head and commands):
-        lenient = language in SESSIONS and not announced and not adjacent and _plausible(lines)
-        return _command(content, whole=True) if lenient else shown
+        lenient = (language in SESSIONS and not announced) or asked
+        return _command(content, whole=True) if lenient and not adjacent and not other and _plausible(lines) else shown
     if announced and not begins:
         return shown
     if language in PLAIN and not begins and not any(is_command(line, known) for line in lines):
         # Names with values and no command are a file of settings.
         return shown
     if commands == total or (commands >= 0.6 * total and not any(is_output(line) for line in lines)):
-        return _script(content, lines, False, known)
+        return _script(content, lines, Announced.NOT, known)
     if head:
         return _command_and_output(lines, head, known)
     return shown
@@ -178,7 +206,12 @@ def _plausible(lines: list[str]) -> bool:
         return False
     firsts = [lines[begin].strip() for begin, _end in spans]
     return all(
-        PLAUSIBLE.match(line) and not NO_COMMAND.match(line) and not is_output(line) and not line.endswith((".", ":"))
+        PLAUSIBLE.match(line)
+        and not NO_COMMAND.match(line)
+        and not is_output(line)
+        and not COLUMNS.match(line)
+        and not line.endswith((".", ":", ",", ";", "{"))
+        and not reads_as_prose(line)
         for line in firsts
     )
 

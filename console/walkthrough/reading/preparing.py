@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 # One look at the whole text: without any of these there is nothing to prepare.
 ANY = re.compile(r"^[ \t>]*(?:!!!|\?\?\?|===[!+]? *\"|:::|///|\{[%{]|</?[A-Za-z]|\[source|\[,)", re.MULTILINE)
 FENCE = re.compile(r"(?:[ \t>]|[-*+] |\d{1,9}[.)] )*(`{3,}|~{3,})(.*)$")
+GLUED = re.compile(r"^[^`\n]*[^\s`>]```[ \t]*$", re.MULTILINE)
+PAGE = re.compile(r"[ \t>]*(?:#{1,6} |[-*] |\d{1,3}[.)] |```\w|[A-Z*][\w'*]* [a-z]+ [a-z]+)")
 NESTING = re.compile(r"([ \t]*)(!!!|\?\?\?\+?|===[!+]?) *(.*)$")
 QUOTED = re.compile(r"""["“]([^"”]*)["”]""")
 COLONS = re.compile(r"(?::::*|///+)[ \t]*\{?[ \t]*([\w-]*)\}?(?:[ \t]*\|?[ \t]*(.*))?$")
@@ -32,6 +34,7 @@ TABS_TAGS = ("tabs", "tabset", "tab-set", "codegroup", "code-group", "tabbed-set
 class Prepared:
     """text: as many lines as the source has. nested: tabs whose content is indented, as label by line (from 0). opened,
     closed: tabs between two marks. ended: where a set of tabs is over. shut: where a listing of another tool ends.
+    glued: where a fence ends behind the last command, on its line.
     """
 
     text: str
@@ -40,12 +43,13 @@ class Prepared:
     closed: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
     shut: set[int] = field(default_factory=set)
+    glued: set[int] = field(default_factory=set)
 
 
 def prepare(text: str) -> Prepared:
     """`text` (line ends `\\n`) with other tools' marks taken out, or put as Markdown has them."""
     prepared = Prepared(text)
-    if ANY.search(text) is None:
+    if ANY.search(text) is None and GLUED.search(text) is None:
         return prepared
     lines = text.split("\n")
     fence = ""
@@ -54,7 +58,7 @@ def prepare(text: str) -> Prepared:
     for number, line in enumerate(lines):
         bare = line.lstrip(" \t>")
         comment = (comment or (not fence and bare.startswith("<!--"))) and "-->" not in line
-        if comment or not bare:
+        if comment or not bare or number in prepared.shut:
             continue
         if bare[:3] in ("```", "~~~") or (not fence and ("```" in line or "~~~" in line)):
             found = FENCE.match(line)
@@ -62,6 +66,13 @@ def prepare(text: str) -> Prepared:
                 fence = "" if found[1][0] == "`" and "`" in found[2] else found[1]
             elif found and found[1].startswith(fence) and not found[2].strip():
                 fence = ""
+            continue
+        if fence == "```" and bare.endswith("```") and _is_glued(lines, number):
+            lines[number] = line.rstrip()[:-3]
+            lines[number + 1] = _like(line, fence)
+            prepared.glued.add(number)
+            prepared.shut.add(number + 1)
+            fence = ""
             continue
         if fence or bare[0] not in "!?=:/{<[-":
             if (fence == "----" and bare.rstrip() == fence) or (fence[:1] == "{" and _ends(bare, fence[1:])):
@@ -86,6 +97,16 @@ def prepare(text: str) -> Prepared:
             lines[number] = _tags(prepared, number, line, bare, following)
     prepared.text = "\n".join(lines)
     return prepared
+
+
+def _is_glued(lines: list[str], number: int) -> bool:
+    """Whether the marks at the end of a line are meant to end its fence: an empty line and the page follow."""
+    if lines[number].count("`") > 3 or not GLUED.match(lines[number]) or number + 2 >= len(lines):
+        return False
+    if lines[number + 1].strip():
+        return False
+    following = next((line for line in lines[number + 2 :] if line.strip()), "")
+    return PAGE.match(following) is not None
 
 
 def _like(line: str, mark: str) -> str:

@@ -66,7 +66,16 @@ PROGRAMS = words("""
     drush wp occ discourse sentry airflow celery superset dbt flask django-admin manage.py uvicorn gunicorn
     hadoop hdfs yarnctl spark-submit beeline trino presto zeppelin solr
     bosh credhub uaac fly6 concourse circleci act jenkins-cli
-    nomad-pack waypoint levant confd goss inspec trivy grype syft cosign notation rekor-cli checkov tfsec tflint
+    crm crm_mon crm_resource pcs aptly sft azd blockdev dmsetup cryptsetup vgreduce vgremove lvremove pvremove wipefs
+    hwclock stdbuf fuser nsenter unshare runc vtysh birdc gobgp wg wg-quick openvpn ipsec swanctl tailscale zerotier-cli
+    consul-template mongostat mongotop mongoexport mongoimport pbm redis-sentinel pt-query-digest
+    pt-online-schema-change gh-ost mydumper myloader mariabackup mysqlsh pgcli pgbouncer pg_repack pgloader pgcopydb
+    pg_autoctl stolonctl sqlcmd bcp expdp impdp rman sqlplus dgmgrl lsnrctl srvctl crsctl asmcmd db2 db2pd isql
+    clickhouse-local clickhouse-backup vtctlclient vtctldclient ysqlsh ycqlsh yb-admin sstableloader elasticdump
+    metricbeat telegraf fluent-bit fluentd otelcol grafana-cli vmctl dockerd containerd buildctl buildkitd kubeconform
+    kube-bench opm operator-sdk oc-mirror rosa ocm crc scw civo govc esxcli vim-cmd ncli perccli storcli64 ssacli
+    diskutil networksetup softwareupdate dscl sw_vers systemsetup scutil ldapadd ldapdelete slappasswd getsebool
+    goss inspec trivy grype syft cosign notation rekor-cli checkov tfsec tflint
     """)
 # Programs that are English words as well: these need something behind them that no sentence has.
 WORDY = words("""

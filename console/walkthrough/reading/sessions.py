@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.walkthrough.reading.commands import is_command, is_output
-from console.walkthrough.reading.shelltext import Ends, Reading, take
+from console.walkthrough.reading.shelltext import Ends, Reading, statements, take
+from console.walkthrough.sound import SQL
 
 PLACE = r"[\w.<>{}$*-]+@[\w.:<>{}$*-]+"
 # A prompt and the command behind it. Each form begins with a sign of its own, or with who and where one is.
@@ -17,6 +18,7 @@ PROMPT = re.compile(
       \$>?(?=\ |$|\t)                              # $, $>
       | \[{PLACE}(?:[ :][^\]\n]{{0,80}})?\]\s?[$\#%]   # [root@host ~]#
       | {PLACE}(?:[ :][\w~/.<>{{}}$-]{{0,80}}(?:\ \([\w/.-]{{1,40}}\))?)?\s?[$\#%>](?=\ |$)   # user@host:~$
+      | [\w.-]+:[~/][\w~/.-]{{0,80}}\s?[$\#](?=\ |$)  # host:~$
       | (?:bash|sh|zsh|ash)(?:-\d[\d.]*)?[$\#](?=\ |$) # sh-4.4#
       | (?:~|/)[\w/.~-]{{0,60}}\ ?[$\#](?=\ |$)        # ~ $, / #
       | ➜\s+\S+(?:\s+git:\(\S+\))?(?:\s+✗)?(?=\ )      # oh-my-zsh
@@ -62,19 +64,17 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
     inside = False
     first = min(marks)
     ends = Ends(lines)
-    said = _comments(lines, marks)
+    said = _comments(lines, marks) | _before(lines[:first], known)
     at = 0
     while at < len(lines):
         line = lines[at]
         width = marks.get(at)
         if width is None:
-            comment = line.lstrip().startswith("# ")
-            before = at < first and (comment or is_command(line, known))
-            if before or at in said:
+            if at in said:
                 typed.append(line)
-            elif typed or line.strip():
+            elif (typed or line.strip()) and line.strip() not in ("#", "$", "%"):
                 printed.append(line)
-                inside = inside or FOREIGN.match(line.strip()) is not None
+                inside = inside or is_foreign(line.strip())
             at += 1
             continue
         end, statement = _statement(lines, at, width, marks, ends)
@@ -83,6 +83,23 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
         at = end
     text = "".join(f"{line}\n" for line in typed)
     return Session(text, _block(printed), inside)
+
+
+def _before(lines: Sequence[str], known: frozenset[str]) -> set[int]:
+    """What was typed above the first prompt: comments, and whole statements that are commands."""
+    found = {at for at, line in enumerate(lines) if line.lstrip().startswith("# ")}
+    for begin, end in statements(lines):
+        if is_command(lines[begin], known):
+            found |= set(range(begin, end))
+    return found
+
+
+def is_foreign(line: str) -> bool:
+    """Whether a line stands at the prompt of another program: its prompt says so, or the query behind it."""
+    if FOREIGN.match(line):
+        return True
+    found = PROMPT.match(line)
+    return found is not None and line.rstrip().endswith(";") and SQL.match(line, found.end()) is not None
 
 
 def _comments(lines: Sequence[str], marks: dict[int, int]) -> set[int]:
@@ -104,21 +121,23 @@ def _prompts(lines: Sequence[str], script: bool, known: frozenset[str]) -> dict[
     marks: dict[int, int] = {}
     weak: dict[int, int] = {}
     roots: dict[int, int] = {}
-    plain = 0
+    plain = outer = 0
     for at, line in enumerate(lines):
         bare = line.lstrip()
         shift = len(line) - len(bare)
         if not bare:
             continue
-        if found := PROMPT.match(bare):
+        if (found := PROMPT.match(bare)) and not is_foreign(bare):
             marks[at] = shift + found.end()
         elif (found := ROOT.match(bare)) and is_command(bare[found.end() :], known):
             roots[at] = shift + found.end()
+            outer = outer if len(roots) > 1 else shift
         elif (found := WEAK.match(bare)) and is_command(bare[found.end() :], known):
             weak[at] = shift + found.end()
         elif bare[0] != "#" and is_command(bare, known) and not is_output(bare):
-            plain += 1
-    if marks and _is_first(lines, marks, known):
+            # A word alone, deeper than the prompts, is the head of what was printed.
+            plain += not (roots and shift > outer and bare.rstrip().isalpha())
+    if marks and (_is_first(lines, marks, known) or _at_dollars(lines, marks)):
         # Whoever shows one prompt shows them all; `# ` is then a prompt as well where a command stands behind it.
         return marks | _without_comments(lines, roots, marks)
     if marks and not script:
@@ -129,6 +148,13 @@ def _prompts(lines: Sequence[str], script: bool, known: frozenset[str]) -> dict[
         # In a script only where nothing else in it would run.
         return roots
     return {}
+
+
+def _at_dollars(lines: Sequence[str], marks: dict[int, int]) -> bool:
+    """Whether each prompt is a `$ ` that begins a statement: no script has that, whatever stands before it."""
+    if not all(lines[at].lstrip().startswith("$ ") for at in marks):
+        return False
+    return marks.keys() <= {begin for begin, _end in statements(lines)}
 
 
 def _without_comments(lines: Sequence[str], roots: dict[int, int], marks: dict[int, int]) -> dict[int, int]:

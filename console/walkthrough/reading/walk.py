@@ -18,8 +18,16 @@ from console.walkthrough.reading.alternatives import (
     parts_of,
 )
 from console.walkthrough.reading.attributes import attributes_of, language_of, options_of
+from console.walkthrough.reading.blocks import deep_fences
 from console.walkthrough.reading.drafts import Draft, Scope, Set, cut, plain, title_of
-from console.walkthrough.reading.expectations import announces_output, said_output
+from console.walkthrough.reading.expectations import (
+    Announced,
+    announced,
+    asks_to_run,
+    forbids,
+    is_expected,
+    said_output,
+)
 from console.walkthrough.reading.fences import SCRIPTS, Judged, hidden_sign, judge
 from console.walkthrough.reading.preparing import Prepared
 
@@ -35,6 +43,8 @@ INNER = re.compile(
     r"^ {0,3}(`{3,}|~{3,})[ \t]*(?:bash|sh|shell|console|zsh|yaml|json|text|sql)\b[^`\n]*$", re.MULTILINE
 )
 
+GLUED = "the fence ends behind a command; put ``` on a line of its own"
+
 # What an alternative is told by, besides the level of a heading, from 1 to 6: where it ends hangs on it.
 PART, WORDS, PAIR, ITEM, TAB = range(10, 15)
 
@@ -49,6 +59,7 @@ class Walk:
         self._prepared = prepared
         self._lines = lines
         self._base = base
+        self.faults += [Fault(line + 1, GLUED) for line in sorted(prepared.glued)]
         self._plain_options = base == Options()
         self._tokens: list[Token] = []
         self._known: frozenset[str] | None = None
@@ -57,6 +68,8 @@ class Walk:
         self._said = ""
         self._silent = False
         self._command: Draft | None = None
+        # The command whose output may still follow: not behind what another program was asked.
+        self._printing: Draft | None = None
         self._scopes: list[Scope] = []
         self._sets: dict[tuple[object, ...], Set] = {}
         self._containers: list[_Container] = [_Container("page")]
@@ -75,8 +88,11 @@ class Walk:
             if kind == "inline":
                 if tokens[at - 1].type == "paragraph_open":
                     self._paragraph(at, token)
-            elif kind in ("fence", "code_block"):
+            elif kind == "fence":
                 self._block(token)
+            elif kind == "code_block":
+                for block in deep_fences(token):
+                    self._block(block)
             elif kind == "heading_open":
                 self._heading(token, tokens[at + 1].content)
             elif kind == "html_block":
@@ -109,8 +125,8 @@ class Walk:
         self._another = None
         self._said = content
         self._silent = False
-        if not announces_output(content):
-            self._command = None
+        if not announced(content):
+            self._command = self._printing = None
         self._loose = None
 
     def _open(self, token: Token) -> None:
@@ -161,10 +177,8 @@ class Walk:
         option = named_option(text) if text[:1] in "*_`#([" or first or len(text) < 80 else None
         if option is not None:
             self._option(option, container, first)
-        if self._command is not None:
-            said = said_output(text)
-            if said and not self._command.expected:
-                self._command.expected = said
+        if self._printing is not None and not self._printing.expected:
+            self._printing.expected = said_output(text)
         bare = is_bare_or(text)
         if bare or offers_another(text):
             if self._command is not None and self._command.kind is StepKind.COMMAND:
@@ -214,8 +228,6 @@ class Walk:
         assert token.map is not None
         begin, end = token.map
         fenced = token.type == "fence"
-        if not fenced:
-            _take_fence(token)
         language = language_of(token.info) if fenced and token.info else ""
         options = self._options(token.info, begin) if "{" in token.info or not self._plain_options else self._base
         if not fenced:
@@ -228,11 +240,16 @@ class Walk:
         if options.interpreter and language not in SCRIPTS:
             judged = Judged(StepKind.COMMAND, token.content, "" if token.content.strip() else "it is empty")
         else:
+            # Whoever names a block means it to be run.
+            of_output = self._command is not None and (not options.name or options.name == self._base.name)
             judged = judge(
                 token.content, language, known=self._programs() if language not in SCRIPTS else frozenset(),
-                announced=self._command is not None and announces_output(self._said),
+                announced=announced(self._said) if of_output else Announced.NOT,
                 adjacent=self._silent and self._command is not None,
+                asked=asks_to_run(self._said, token.content.split("\n", 20)[:20]),
             )  # fmt: skip
+        if judged.kind is StepKind.COMMAND and forbids(self._said):
+            judged = Judged(StepKind.NOTE, token.content, "the page says not to run it")
         why = judged.why_not
         if fenced and judged.kind is StepKind.COMMAND and INNER.search(token.content):
             why = self._swallowed(token, begin, closed) or why
@@ -261,12 +278,14 @@ class Walk:
     def _found(self, draft: Draft, judged: Judged) -> None:
         """Put a block's step where it belongs: as another way, as what was expected, or for itself."""
         if draft.kind is StepKind.NOTE:
-            before = self._command
-            expects = before is not None and (announces_output(self._said) or (self._silent and judged.is_output))
+            before = self._printing
+            expects = is_expected(self._said) or (self._silent and judged.is_output)
             if before is not None and expects and (judged.is_output or not self._silent):
                 if not before.expected:
                     before.expected = draft.text
                 draft.why_not = "it is what the command before it is to print"
+            elif not judged.is_output:
+                self._printing = None
             self._add(draft)
             return
         self._add(draft)
@@ -278,7 +297,7 @@ class Walk:
                     other.enter(alternatives.scope("Option 1", PAIR))
                 draft.enter(alternatives.scope(f"Option {len(alternatives.labels) + 1}", PAIR))
             self._another = None
-        self._command = draft
+        self._command = self._printing = draft
 
     def _divided(
         self, token: Token, judged: Judged, parts: list[Part], language: str, options: Options, owner: Draft | None,
@@ -302,7 +321,7 @@ class Walk:
             self._add(draft)
             if part.label:
                 draft.enter(alternatives.scope(part.label, PART))
-            self._command = draft
+            self._command = self._printing = draft
         self._another = None
 
     def _options(self, info: str, line: int) -> Options:
@@ -361,15 +380,6 @@ class Walk:
                         words.add(found[1])
             self._known = frozenset(words)
         return self._known
-
-
-def _take_fence(token: Token) -> None:
-    """A fence that stands so deep that Markdown takes it for indented code is meant as a fence all the same."""
-    rows = token.content.rstrip("\n").split("\n")
-    mark = CLOSING.match(re.match(r"[`~]*", rows[0])[0]) if rows[0][:3] in ("```", "~~~") else None  # type: ignore[index]
-    if mark is not None and len(rows) > 1 and rows[-1].strip() == mark[1]:
-        token.info, token.markup = rows[0][len(mark[1]) :], mark[1]
-        token.content = "".join(f"{row}\n" for row in rows[1:-1])
 
 
 class _Container:
