@@ -19,6 +19,7 @@ from console.walkthrough.filling.placeholders import filled, in_text
 
 BASH = shutil.which("bash") or "/bin/bash"
 X = Placeholder("thing", "<thing>", Form.ANGLE, Want.TEXT, (1,))
+SECRETS = "HAKGAL_SECRET_THING"
 SECRET = Placeholder("thing", "<thing>", Form.ANGLE, Want.SECRET, (1,))
 
 NASTY = (
@@ -164,15 +165,20 @@ RAW = {
 
 
 def arrived(tmp_path: Path, cases: list[tuple[str, dict[str, str]]]) -> list[list[str]]:
-    """What SEEN was given in each case; all in one bash, each in a subshell. A canary that ran fails the test."""
+    """What SEEN was given in each case; all in one bash, one after the other. A canary that ran fails the test.
+
+    Each case is a file of its own, so that bash goes on behind one it cannot read.
+    """
     lines = [
         'canary() { echo ran >> canary; }; rm() { canary; }; command_not_found_handle() { echo "$@" >> canary; }',
         'SEEN() { printf "%s\\0" "$@" >&9; }',
+        "cd empty",
     ]
     for number, (text, environ) in enumerate(cases):
         (tmp_path / f"{number}.bash").write_text(text, encoding="utf-8")
-        given = "".join(f"export {name}={shlex.quote(value)}; " for name, value in environ.items())
-        lines.append(f"( cd empty; P=pre; {given} . ../{number}.bash ) 9>{number}.seen </dev/null")
+        lines.append(f"unset V A {SECRETS}; P=pre")
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
+        lines.append(f". ../{number}.bash 9>../{number}.seen </dev/null")
     (tmp_path / "empty").mkdir(exist_ok=True)
     (tmp_path / "all.bash").write_text("\n".join(lines), encoding="utf-8")
     environ = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
