@@ -41,7 +41,7 @@ class Transcript:
         """Add lines."""
         if self.fault:
             return
-        raw = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+        raw = "\n".join((*lines, "")).encode("utf-8", "replace")
         self._left -= len(raw)
         if self._left < 0:
             raw, self.fault = b"-- the rest was not kept\n", f"a transcript holds {LARGEST >> 30} GiB"

@@ -94,11 +94,11 @@ class _Part:
 
 
 def _part(text: str, low: str, words: Collection[str]) -> _Part | None:
-    """The lines that hold one of the words; the whole text where most do, or where lines belong together."""
+    """The lines that hold one of the words; the whole text where many do, or where lines belong together."""
     held = [word for word in words if word in low]
     if not held:
         return None
-    most = 0 if "\\\n" in text else (low.count("\n") + 1) // 2
+    most = 0 if "\\\n" in text else (low.count("\n") + 1) // 4
     lines: dict[int, int] = {}
     for word in held:
         at = low.find(word)

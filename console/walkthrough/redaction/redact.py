@@ -260,6 +260,11 @@ class Lines:
                 self._line(_row(row))
             return
         spans = joined(self._values.in_lines(text) + (pattern_spans(text, words) if words else []))
+        if not spans and max(map(len, lines)) <= LONGEST_LINE:
+            whole = [row if isinstance(row, str) else row[1] for row in batch if not isinstance(row, Row)]
+            if len(whole) == len(batch):
+                self._out += whole
+                return
         begins = place = 0
         for row, line in zip(batch, lines, strict=True):
             end = begins + len(line)
@@ -269,6 +274,8 @@ class Lines:
                 place += 1
             if not here and not isinstance(row, Row) and len(line) <= LONGEST_LINE:
                 self._out.append(row if isinstance(row, str) else row[1])
+            elif isinstance(row, str) and len(line) <= LONGEST_LINE:
+                self._out.append(blotted(row, here))
             else:
                 self._show(_row(row), here, 0, len(line))
             begins = end + 1

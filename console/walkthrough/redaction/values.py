@@ -53,7 +53,9 @@ class Values:
         """Whether any of them may end in a secret that goes on in the next one."""
         if self._heads:
             return any(self.goes_on(line) for line in lines)
-        return bool(self._coded) and any(len(line) >= WRAPPED and self.goes_on(line) for line in lines)
+        # Nearly every line of text has a blank near its end.
+        wrapped = [line for line in lines if len(line) >= WRAPPED and " " not in line[-WRAPPED:]] if self._coded else ()
+        return any(self.goes_on(line) for line in wrapped)
 
     def in_lines(self, text: str) -> list[Span]:
         """Where they are in lines, doubles and overlaps included."""
