@@ -48,7 +48,7 @@ WALKING: tuple[Action, ...] = (
     seen(
         "open-file",
         "Open a Markdown file",
-        "o",
+        "f",
         "open a file",
         "Open any Markdown file of this machine as a runbook.",
         where=("runbooks",),
