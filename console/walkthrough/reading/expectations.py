@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 
 # What announces output, in the last sentence before it.
 SHOULD = r"should (?:now )?(?:return|look|see|print|show|read|respond|give|output|display|be (?:similar|something))"
@@ -96,6 +97,7 @@ def asks_to_run(text: str, lines: list[str]) -> bool:
     return bool(firsts) and all(f"`{word}" in text for word in firsts)
 
 
+@lru_cache(maxsize=256)
 def _last_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s+(?=[A-Z*`_])|\n[ \t]*\n", text[-600:].strip())[-1]
 

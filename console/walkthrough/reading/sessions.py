@@ -30,6 +30,8 @@ PROMPT = re.compile(
     )(?:[ \t]+|$)""",
     re.VERBOSE,
 )
+# One of these stands at the end of every prompt; most lines have none.
+SIGN = re.compile(r"[$#%>❯→➤λ](?:[ \t]|$)|➜")
 WEAK = re.compile(r"[%>][ \t]+(?=[\w./~$\"'(\[])")
 ROOT = re.compile(r"\#[ \t]+(?=[\w./~$\"'(\[{])")
 # Another program's prompt: what stands behind it is not for a shell.
@@ -127,7 +129,7 @@ def _prompts(lines: Sequence[str], script: bool, known: frozenset[str]) -> dict[
         shift = len(line) - len(bare)
         if not bare:
             continue
-        if (found := PROMPT.match(bare)) and not is_foreign(bare):
+        if SIGN.search(bare) and (found := PROMPT.match(bare)) and not is_foreign(bare):
             marks[at] = shift + found.end()
         elif (found := ROOT.match(bare)) and is_command(bare[found.end() :], known):
             roots[at] = shift + found.end()

@@ -246,7 +246,7 @@ class Walk:
                 token.content, language, known=self._programs() if language not in SCRIPTS else frozenset(),
                 announced=announced(self._said) if of_output else Announced.NOT,
                 adjacent=self._silent and self._command is not None,
-                asked=asks_to_run(self._said, token.content.split("\n", 20)[:20]),
+                asked=language not in SCRIPTS and asks_to_run(self._said, token.content.split("\n", 20)[:20]),
             )  # fmt: skip
         if judged.kind is StepKind.COMMAND and forbids(self._said):
             judged = Judged(StepKind.NOTE, token.content, "the page says not to run it")
