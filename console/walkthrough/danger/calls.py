@@ -26,13 +26,15 @@ class Redirect:
 class Call:
     """A simple command.
 
-    words: program and arguments; empty where there are only redirects. sets: variables set for it alone.
+    words: program and arguments; empty where there are only redirects. sets: variables set for it alone. before: the
+    stages of its pipeline before it, as they are written.
     """
 
     words: tuple[Word, ...]
     feed: Feed | None = None
     redirects: tuple[Redirect, ...] = ()
     sets: tuple[tuple[str, Word], ...] = ()
+    before: str = ""
 
     @property
     def arguments(self) -> tuple[Word, ...]:

@@ -18,10 +18,11 @@ from console.walkthrough.danger.findings import (
     reads,
 )
 from console.walkthrough.danger.tools import flags, passes
+from console.walkthrough.danger.wording import told
 from console.walkthrough.danger.words import Word, read_flags, shown
 
 _READING = re.compile(
-    r"(describe|list|get|show|ls|head|view|search|lookup|query|scan|check|wait|filter|tail|validate"
+    r"(?!get-credentials)(describe|list|get|show|ls|head|view|search|lookup|query|scan|check|wait|filter|tail|validate"
     r"|estimate|simulate|decode|test|batch-get"
     r"|can|read|print|explain|info|status|inspect|versions?|export-table|presign|diff|logs|events"
     r"|preview|select|discover|help|whoami|account-show|ping|config-helper|history)(-.*)?$"
@@ -39,7 +40,7 @@ _CHANGING = re.compile(
     r"|login|logout|configure|activate|rollback|authorize|allocate"
     r"|change|grant|patch|replace|resume|redrive|reset-state|submit|renew|accept|reject|request|init"
     r"|upgrade|bind|unbind|write|connect|execute|exec|ssh|edit|insert|batch-write|transact|switch|swap"
-    r"|use|install|call|ack|pull|build|push|save|merge|clone|cordon|undrain|clear-cache)(-.*)?$"
+    r"|use|get-credentials|install|call|ack|pull|build|push|save|merge|clone|cordon|undrain|clear-cache)(-.*)?$"
 )
 _AWS_FLAGS = flags(
     (
@@ -109,12 +110,17 @@ def aws(call: Call, bench: Bench) -> Finding:
     if "--dryrun" in text or re.search(r"--dry-run(\s|$)", text):
         return reads(f"aws {service} {verb} only shows what it would do", touches)
     target = next(
-        (name for kind, name in reversed(touches) if kind not in ("profile", "region") and "$" not in name), ""
+        (
+            name
+            for kind, name in reversed(touches)
+            if kind not in ("profile", "region") and "$" not in name and not kind.startswith("source")
+        ),
+        "",
     )
     if service == "s3":
         if (verb == "sync" and "--delete" in text) or verb in ("rm", "rb") or verb == "mv":
             return destroys(
-                f"aws s3 {verb} deletes",
+                f"aws s3 {verb} deletes objects",
                 touches,
                 safer=f"{shown(call.words)} --dryrun" if verb != "rb" else "",
                 target=target,
@@ -142,8 +148,8 @@ def aws(call: Call, bench: Bench) -> Finding:
 
 
 def _finding(call: Call, level: Level, what: str, touches: tuple[tuple[str, str], ...], target: str) -> Finding:
-    word = {Level.READS: "reads", Level.CHANGES: "changes what is there", Level.DESTROYS: "takes away"}[level]
-    return Finding(level, f"{what} {word}", touches, "", target if level.asks else "")
+    tool, _, verb = what.partition(" ")
+    return Finding(level, told(tool, verb, level, target), touches, "", target if level.asks else "")
 
 
 def _without_loose(words: tuple[Word, ...]) -> list[Word]:
@@ -253,7 +259,6 @@ RULES: dict[str, Rule] = {
             "railway",
             "aliyun",
             "kops",
-            "kubeadm",
             "kind",
             "k3d",
             "talosctl",

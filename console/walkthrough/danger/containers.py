@@ -168,7 +168,8 @@ def _remove(use: Use, bench: Bench) -> Finding:
     instead = "stop" if word == "rm" and forced else _SAFER.get(use.verb, "inspect" if names else "ls")
     kept = shown(use.before[: len(use.before) - len(use.verb.split())])
     safer = f"{kept} {instead} {shown(names)}".strip()
-    return destroys(f"{word} takes away {kind} {shown(names[:3])}".strip(), touches, safer=safer, target=_first(names))
+    gone = "what it is fed" if names and names[0].text == "…" else f"{kind} {shown(names[:3])}".strip()
+    return destroys(f"removes {gone}", touches, safer=safer, target=_first(names))
 
 
 def _first(names: list[Word]) -> str:

@@ -324,7 +324,8 @@ def cockroach(call: Call, bench: Bench) -> Finding:
     if verbs[:2] in (["node", "status"], ["node", "ls"]) or verbs[:1] in (["version"], ["debug"]):
         return reads("looks at nodes")
     if verbs[:2] in (["node", "drain"], ["node", "decommission"], ["quit"]):
-        return destroys("takes a node out")
+        gone = [word for word in call.arguments if word.literal.isdigit()]
+        return destroys("takes a node out", pairs("node", gone), target=gone[0].text if gone else "")
     return (
         Finding(Level.CHANGES, "changes the cluster")
         if verbs[:1] in (["init"], ["start"], ["cert"], ["node"])

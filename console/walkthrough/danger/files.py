@@ -18,6 +18,7 @@ from console.walkthrough.danger.findings import (
     reads,
     worst,
 )
+from console.walkthrough.danger.outputs import is_for_output
 from console.walkthrough.danger.tools import flags
 from console.walkthrough.danger.words import Given, Options, Word, read_flags, shown
 
@@ -53,6 +54,8 @@ def overwrite(files: Sequence[Word], *, appends: bool = False) -> Finding:
         return READING
     if appends:
         return changes(f"appends to {shown(files)}", pairs("file", files), target=first(files))
+    if all(is_for_output(word, made=False) for word in files):
+        return changes(f"writes {shown(files)}", pairs("file", files), target=first(files))
     return destroys(
         f"writes over {shown(files)}", pairs("file", files), safer=f"ls -l {shown(files)}", target=first(files)
     )

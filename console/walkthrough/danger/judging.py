@@ -18,7 +18,8 @@ from console.walkthrough.danger.findings import (
     reads,
     worst,
 )
-from console.walkthrough.danger.programs import ORDINARY, rule_of
+from console.walkthrough.danger.outputs import is_for_output
+from console.walkthrough.danger.programs import ORDINARY, by_words, rule_of
 from console.walkthrough.danger.reading import read_script
 from console.walkthrough.danger.words import Word, shown
 
@@ -44,13 +45,40 @@ def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
     if script.fault:
         findings.append(cannot_tell(script.fault))
     top = worst(findings)
+    same = [finding for finding in findings if finding.level is top.level]
+    target = next((finding.target for finding in same if finding.target), "") or _last_named(top)
     risky = tuple(_as_run(call) for call, finding in judged if finding.level.asks)
     why = top.why or next((finding.why for finding in findings if finding.why), "")
     why = re.sub(r"\s+", " ", why).strip()
-    safer = top.safer.replace(" …", "").replace("…", "{}") if top.level.asks or top.safer else ""
+    safer = _runnable(top.safer.replace(" …", "").replace("…", "{}"), [call for call, found in judged if found.safer])
     touches = tuple(pair for pair in top.touches if "…" not in pair[1])
     why = why.replace("…", "what it is fed")
-    return Danger(top.level, why[:200], tuple(dict.fromkeys(risky)), touches, safer, top.target.replace("…", ""))
+    return Danger(
+        top.level,
+        why[:200],
+        tuple(dict.fromkeys(risky)),
+        touches,
+        safer,
+        target.replace("…", "") if top.level.asks else "",
+    )
+
+
+def _last_named(top: Finding) -> str:
+    """The name that a person is asked for where no command has one of its own: the last that is written out."""
+    if not top.level.asks:
+        return ""
+    places = ("context", "port", "host", "file", "path", "selector", "image", "region", "profile")
+    names = [name for kind, name in top.touches if kind not in places and not re.search(r"[$…`*]|^all\b|^-?$", name)]
+    return names[-1] if names and not any("$" in name for _, name in top.touches) else ""
+
+
+def _runnable(safer: str, calls: list[Call]) -> str:
+    """The safer form with what feeds it before it, where it is fed."""
+    if re.match(r"(sudo )?xargs\b", safer) or re.search(r" -f -( |$)", safer):
+        for call in calls:
+            if call.before and not re.search("[\ue0d0\ue0d1\n]", call.before):
+                return f"{call.before} | {safer}"
+    return safer
 
 
 class Judge:
@@ -95,6 +123,8 @@ class Judge:
         if slash and name in ORDINARY and not folder.startswith(("/", "~")):
             return cannot_tell(f"what {first.text} does cannot be told", (("file", first.text),))
         rule = rule_of(name)
+        if rule is None and not slash and (found := by_words(call)) is not None:
+            return found
         if rule is None:
             return cannot_tell(f"what {name} does is not known here", (("file", first.text),) if slash else ())
         if self._depth >= _DEEPEST:
@@ -121,7 +151,29 @@ def _written(redirect: Redirect, call: Call) -> Finding:
     if redirect.appends:
         return changes(f"appends to {target.text}", touches, target=target.literal)
     safer = f"ls -l {target.shown}"
+    if _prints(call) and is_for_output(target, made=not _copies(call)):
+        return changes(f"writes {target.text}", touches, target=target.literal)
     return destroys(f"writes over {target.text}", touches, safer=safer, target=target.literal)
+
+
+def _own_words(call: Call) -> list[str]:
+    """The command's words behind reserved words that the grammar takes for programs, and behind sudo."""
+    words = [word.text for word in call.words]
+    while words and words[0] in ("!", "{", "time", "command", "builtin", "sudo", "then", "do", "else", "exec"):
+        words.pop(0)
+    return words
+
+
+def _prints(call: Call) -> bool:
+    """Whether a command prints anything at all, so that its file does not merely lose what it held."""
+    words = _own_words(call)
+    return bool(words) and words[0] not in (":", "true", "exec") and words not in (["echo"], ["cat", "/dev/null"])
+
+
+def _copies(call: Call) -> bool:
+    """Whether what a command prints is no more than a word or another file."""
+    words = _own_words(call)
+    return words[0] in ("echo", "printf", "cat") and not (words == ["cat"] and call.feed is not None)
 
 
 def _as_run(call: Call) -> str:

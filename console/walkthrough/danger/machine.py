@@ -233,6 +233,17 @@ def hostname(call: Call, bench: Bench) -> Finding:
     return changes("renames the machine", pairs("host", plain)) if plain else reads("tells the name")
 
 
+def tcpdump(call: Call, bench: Bench) -> Finding:
+    """tcpdump and tshark: print, or write what they caught to a file."""
+    files = [call.words[at + 1] for at, word in enumerate(call.words[:-1]) if re.fullmatch(r"-[a-zA-Z]*w", word.start)]
+    files = [word for word in files if word.text not in ("-", "/dev/stdout")]
+    if any(re.fullmatch(r"-[a-zA-Z]*z", word.start) for word in call.arguments):
+        return cannot_tell("what it runs on each file cannot be told")
+    if not files:
+        return reads("shows packets")
+    return changes(f"writes packets to {shown(files)}", pairs("file", files), target=files[0].literal)
+
+
 RULES: dict[str, Rule] = {
     "systemctl": systemctl,
     "service": service,
@@ -342,7 +353,7 @@ RULES: dict[str, Rule] = {
     "route": by_last_flag(r"^$|^-[neF]+$", r"\bdel\b"),
     "ifconfig": by_last_flag(r"^$|^-a$|^\S+$", r"\bdown\b"),
     "arp": by_last_flag(r"^$|^-[an]", r"-d"),
-    "tcpdump": by_last_flag(r"^(?!.*-w).*$"),
+    "tcpdump": tcpdump,
     "tmux": by_last_flag(r"^(ls|list|attach|a\b|show|display|capture)", r"^kill"),
     "screen": by_last_flag(r"-ls|-list|-r|-x"),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from console.walkthrough.danger import (
+    applications,
     clouds,
     containers,
     databases,
@@ -22,7 +24,7 @@ from console.walkthrough.danger import (
     wrappers,
 )
 from console.walkthrough.danger.calls import Call
-from console.walkthrough.danger.findings import READING, Bench, Finding, Rule, cannot_tell, pairs
+from console.walkthrough.danger.findings import READING, Bench, Finding, Rule, cannot_tell, destroys, pairs, reads
 from console.walkthrough.danger.kubernetes import kubectl
 from console.walkthrough.danger.redis import redis_cli
 from console.walkthrough.danger.words import names
@@ -113,6 +115,7 @@ _READERS = names(
     " vm_stat launchctl-none dscacheutil-none say open-none pbpaste nodetool-none kcat-none tzselect zdump"
     " lsb_release cat-file iwconfig-none w3m lynx links elinks vimdiff sdiff look ul col lsinitrd"
     " journalctl-none zdiff bzgrep xzgrep"
+    " namei sync speedtest getsubids named-checkconf named-checkzone unbound-checkconf"
 )
 _READERS = frozenset(name for name in _READERS if not name.endswith("-none"))
 # What a file of the same name in some folder is not.
@@ -120,8 +123,6 @@ ORDINARY = BUILTINS | _READERS
 _PROMPTS = frozenset(
     {
         "irb",
-        "gitlab-rails",
-        "rails",
         "tclsh",
         "iex",
         "ftp",
@@ -152,6 +153,10 @@ def _interpreter(call: Call, bench: Bench) -> Finding:
         rule = rule_of("pip")
         return rule(call.inner(call.words[2:]), bench) if rule else READING
     name = call.words[0].text.rpartition("/")[2]
+    for at, word in enumerate(call.words[1:3], start=1):
+        if name == "php" and word.literal.rpartition("/")[2] == "occ":
+            rule = rule_of("occ")
+            return rule(call.inner(call.words[at:]), bench) if rule else READING
     scripts = [word for word in call.arguments if not word.start.startswith("-")]
     if any(word.startswith(("-c", "-e", "-E", "-r", "-p", "-n", "--eval", "--print")) for word in words if word):
         return cannot_tell(f"what the code given to {name} does cannot be told")
@@ -196,6 +201,7 @@ def _rules() -> dict[str, Rule]:
         provisioning,
         databases,
         containers,
+        applications,
     )
     for room in (*rooms, repositories, web, wrappers, shells):
         rules.update(room.RULES)
@@ -219,7 +225,6 @@ def _rules() -> dict[str, Rule]:
                 "pypy",
                 "pypy3",
                 "pytest",
-                "make",
             ),
             _interpreter,
         )
@@ -229,6 +234,30 @@ def _rules() -> dict[str, Rule]:
     rules.update(dict.fromkeys(("kubectx", "kubens"), _switch))
     rules["}"] = _bracket
     return rules
+
+
+_LOOKS = frozenset(["ls", "list", "status", "show", "version", "help", "describe", "info", "whoami"])
+_TAKES = frozenset(["delete", "destroy", "remove", "rm", "purge", "drop", "wipe", "uninstall"])
+
+
+def by_words(call: Call) -> Finding | None:
+    """A program of which only its words are known: `TOOL NOUN list` looks, `TOOL NOUN delete` takes away."""
+    name = call.words[0].text
+    plain: list[str] = []
+    for word in call.arguments:
+        if not word.known or word.text.startswith("-"):
+            break
+        plain.append(word.text)
+    if [word.text for word in call.arguments] in (["--version"], ["--help"], ["-h"], ["-V"]):
+        return reads(f"{name} only shows")
+    if any(rule_of(word) not in (None, _reader) for word in plain):
+        return None
+    verb = next((word for word in plain[:3] if word in _LOOKS or word in _TAKES), "")
+    if verb in _TAKES:
+        rest = plain[plain.index(verb) + 1 :]
+        return destroys(f"{name} {' '.join(plain[: plain.index(verb) + 1])} takes away", target=rest[0] if rest else "")
+    known_names = all(re.fullmatch(r"[a-z][a-z0-9_.-]*", word) for word in plain)
+    return reads(f"{name} {' '.join(plain[:3])} only looks") if verb and known_names and len(plain) <= 4 else None
 
 
 def rule_of(name: str) -> Rule | None:

@@ -179,7 +179,8 @@ def knife(call: Call, bench: Bench) -> Finding:
     words = given.operands
     if len(words) > 2 and words[0].literal == "ssh":
         text = " ".join(word.text for word in words[2:])
-        return bench.script(text, elsewhere=True).within(pairs("host", words[1:2]))
+        found = bench.script(text, elsewhere=True).within(pairs("host", words[1:2]))
+        return replace(found, target=found.target or words[1].literal if found.level.asks else "")
     verb = words[1].literal if len(words) > 1 else ""
     target = words[2].literal if len(words) > 2 else ""
     if words and (

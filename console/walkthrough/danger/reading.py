@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.walkthrough.danger.calls import Call, Feed, Redirect, Script
@@ -83,6 +84,9 @@ class _Reader:
             before = len(self.calls)
             self.walk(child, feed)
             made = self.calls[before:]
+            if made and child is not node.named_children[0]:
+                so_far = source(node).encode()[: child.start_byte - node.start_byte].decode("utf-8", "replace")
+                self.calls[-1] = made[-1] = replace(made[-1], before=re.sub(r"\s*\|&?\s*$", "", so_far))
             if child.type in ("command", "redirected_statement"):
                 # What stands before the last one was run for its words.
                 made = made[-1:]

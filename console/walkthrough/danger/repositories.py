@@ -49,7 +49,8 @@ _VERBS = table(
     " submodule+update submodule+add submodule+init"
     " worktree+add apply am bisect push reset restore format-patch bundle notes lfs gc repack"
     " maintenance sparse-checkout read-tree write-tree"
-    " update-index commit-tree send-email request-pull lfs+install lfs+pull lfs+fetch lfs+track flow crypt",
+    " update-index commit-tree unpack-objects"
+    " pack-refs pack-objects index-pack send-email request-pull lfs+install lfs+pull lfs+fetch lfs+track flow crypt",
     "rm clean remote+remove remote+rm remote+prune stash+drop stash+clear reflog+expire reflog+delete"
     " worktree+remove worktree+prune"
     " filter-branch filter-repo update-ref prune replace lfs+prune",

@@ -150,7 +150,7 @@ RULES: dict[str, Rule] = {
                 " getconcurrentcompactors getseeds repair_admin"
             ),
             (
-                "repair flush compact cleanup snapshot drain enablegossip enablebinary enablehandoff"
+                "repair flush compact cleanup snapshot enablegossip enablebinary enablehandoff"
                 " setcompactionthroughput setstreamthroughput setlogginglevel refresh rebuild scrub"
                 " upgradesstables enableautocompaction disableautocompaction reloadlocalschema resumehandoff"
                 " pausehandoff settimeout setconcurrentcompactors garbagecollect import rebuild_index"

@@ -22,6 +22,7 @@ from console.walkthrough.danger.findings import (
     pairs,
     reads,
 )
+from console.walkthrough.danger.wording import told
 from console.walkthrough.danger.words import Given, Options, Word, options, read_flags, shown
 
 # A variable between program and verb under such a name is the verb itself.
@@ -140,9 +141,9 @@ def of_level(tool: Tool, use: Use, level: Level) -> Finding:
     things = [word for word in use.given.everything if not word.whole or word.known]
     kind = tool.kind
     named = pairs(kind, use.given.everything) if kind else ()
-    what = f" {shown(use.given.everything[:3])}" if use.given.everything else ""
-    word = {Level.READS: "reads", Level.CHANGES: "changes what is there", Level.DESTROYS: "takes away"}[level]
-    why = f"{tool.name} {use.verb}{what} {word}"
+    given = [word for word in use.given.everything if word.text]
+    what = shown(given[:3]).replace("…", "what it is fed")
+    why = told(tool.name, use.verb, level, f"{kind} {what}".strip() if given and "…" not in given[0].text else what)
     safer = use.instead(tool.safer[use.verb]) if use.verb in tool.safer else ""
     return Finding(level, why, joined(use.touches, named), safer, first_literal(things) if level.asks else "")
 
@@ -235,17 +236,18 @@ def by_last_flag(reading: str, destroying: str = "(?!)", changing: str = ".*") -
 
     def rule(call: Call, bench: Bench) -> Finding:
         text = " ".join(word.start if word.known or word.start else "$" for word in call.arguments)
+        whole = shown(call.words) if len(shown(call.words)) < 70 else f"{shown(call.words[:3])} …"
         name = call.words[0].text.rpartition("/")[2]
         plain = [word for word in call.arguments if not word.start.startswith("-")]
         target = plain[-1].literal if plain else ""
         if plain and plain[0].whole and not plain[0].known and destroying != "(?!)":
             return cannot_tell(f"what {name} is told to do cannot be told")
         if re.search(destroying, text):
-            return destroys(f"{name} {text} takes away", target=target)
+            return destroys(f"{whole} takes something away".replace("…", "and so on"), target=target)
         if re.search(reading, text):
-            return reads(f"{name} shows")
+            return reads(f"{name} only shows")
         return (
-            changes(f"{name} {text} changes the machine", target=target)
+            changes(f"{whole} changes something".replace("…", "and so on"), target=target)
             if re.search(changing, text)
             else cannot_tell(f"what {name} does cannot be told")
         )

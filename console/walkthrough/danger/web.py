@@ -58,6 +58,7 @@ _DESTROYING_PATHS = re.compile(
     r"/(_delete_by_query|delete_series|clean_tombstones|_close|-/quit|quitquitquit|shutdown|drop|truncate|flushall)\b",
     re.I,
 )
+_LOSES_DATA = re.compile(r"accept_data_loss\W+true|allocate_(empty|stale)_primary|\"replicas\"\s*:\s*0\b")
 _CHANGING_PATHS = re.compile(r"/-/reload|/actuator/(refresh|restart)|/reload\b", re.I)
 
 
@@ -94,6 +95,8 @@ def curl(call: Call, bench: Bench) -> Finding:
         if body and not given.has("-G")
         else "GET"
     )
+    if any(_LOSES_DATA.search(word.text) for word in given.values("-d", "--data-raw", "--data-binary", "--json")):
+        found.append(destroys("its body accepts that data is lost", touches))
     if given.may("-Q"):
         found.append(cannot_tell("what it tells the server to do cannot be told", touches))
     found.append(_request(verb, urls, touches, call, given.may("-X")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.walkthrough.danger.calls import Call
 from console.walkthrough.danger.findings import (
@@ -100,8 +100,11 @@ def xargs(call: Call, bench: Bench) -> Finding:
         mark = Word("{}")
     if mark is None:
         return bench.call(Call((*rest, *more))).within((), shown(call.words[: len(call.words) - len(rest)]))
+    kept = shown(call.words[: len(call.words) - len(rest)])
     return worst(
-        bench.call(Call(tuple(_replaced(word, mark.text, one) for word in rest))) for one in (more or [unknown()])
+        replace(found, safer=found.safer.replace("…", mark.text))
+        for one in (more or [unknown()])
+        for found in [bench.call(Call(tuple(_replaced(word, mark.text, one) for word in rest))).within((), kept)]
     )
 
 
@@ -286,7 +289,7 @@ RULES: dict[str, Rule] = {
     "setsid": Wrapper(flags("", "-c -f -w")),
     "stdbuf": Wrapper(flags("-i/--input -o/--output -e/--error")),
     "unbuffer": _PLAIN,
-    "time": Wrapper(flags("-f/--format -o/--output", "-p -v -a -q")),
+    "time": Wrapper(flags("-f/--format -o/--output", "-p -v -a -q"), assigns=True),
     "coproc": _PLAIN,
     "builtin": _PLAIN,
     "busybox": _PLAIN,
