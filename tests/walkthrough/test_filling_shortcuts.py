@@ -65,7 +65,13 @@ def book(texts: list[str]) -> Runbook:
 
 
 def forget() -> None:
-    for cached in (placeholders._found_in, finding.plain_of, finding.scan_plain, variables.variables_of):
+    for cached in (
+        placeholders._found_in,
+        placeholders._asked_by,
+        finding.plain_of,
+        finding.scan_plain,
+        variables.variables_of,
+    ):
         cached.cache_clear()
 
 

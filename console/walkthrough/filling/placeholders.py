@@ -63,6 +63,11 @@ def placeholders_of(runbook: Runbook, known: Collection[str]) -> tuple[Placehold
 
     known: names of variables that are set for every step. What a step sets, later steps need not ask for.
     """
+    return _asked_by(runbook, frozenset(known))
+
+
+@lru_cache(maxsize=8)
+def _asked_by(runbook: Runbook, known: frozenset[str]) -> tuple[Placeholder, ...]:
     return _merged((step.number, place) for step, places in steps_of(runbook, known) for place in places)
 
 
