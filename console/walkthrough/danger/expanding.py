@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.walkthrough.danger.heredocs import Heredoc
+from console.walkthrough.danger.heredocs import DOCUMENT, Heredoc
 from console.walkthrough.danger.variables import Setters, source
 from console.walkthrough.danger.words import Word
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))$")
+# `$(cat <<EOF …)`: nothing but the heredoc's text.
+_ONLY_A_DOCUMENT = re.compile(rf"\$\(\s*cat\s*<\s*{DOCUMENT}(\d+){DOCUMENT}\s*\)")
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
 _IN_DOCUMENT = re.compile(r"\\([$`\\])|\\\n|\$\{(\w+)\}|\$([A-Za-z_]\w*|[0-9@*#?$!-])|(\$\()|(\$\{)|(`)")
 _OPEN = frozenset(
@@ -43,9 +45,10 @@ class _Piece:
 class Expander:
     """Words out of nodes of one text."""
 
-    def __init__(self, setters: Setters, known: Mapping[str, str]) -> None:
+    def __init__(self, setters: Setters, known: Mapping[str, str], heredocs: Sequence[Heredoc] = ()) -> None:
         self.setters = setters
         self.known = known
+        self.heredocs = heredocs
         self._resolving: set[str] = set()
 
     def words(self, node: Node) -> list[Word]:
@@ -123,6 +126,10 @@ class Expander:
         return [piece for piece in pieces if piece.text or piece.open] or [_Piece("")]
 
     def _expansion(self, node: Node, text: str, *, quoted: bool) -> _Piece:
+        held = _ONLY_A_DOCUMENT.fullmatch(text) if quoted else None
+        if held and int(held[1]) < len(self.heredocs):
+            word, _ = self.document(self.heredocs[int(held[1])])
+            return _Piece(word.text.rstrip("\n"), open=not word.known)
         plain = _VARIABLE.match(text) if node.type in ("simple_expansion", "expansion") else None
         if plain:
             return self._variable(plain.group(1) or plain.group(2), node, text, quoted=quoted)

@@ -47,7 +47,7 @@ def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
     top = worst(findings)
     same = [finding for finding in findings if finding.level is top.level]
     target = next((finding.target for finding in same if finding.target), "") or _last_named(top)
-    risky = tuple(_as_run(call) for call, finding in judged if finding.level.asks)
+    risky = tuple(_readable(_as_run(call)) for call, finding in judged if finding.level.asks)
     why = top.why or next((finding.why for finding in findings if finding.why), "")
     why = re.sub(r"\s+", " ", why).strip()
     safer = _runnable(top.safer.replace(" …", "").replace("…", "{}"), [call for call, found in judged if found.safer])
@@ -55,12 +55,17 @@ def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
     why = why.replace("…", "what it is fed")
     return Danger(
         top.level,
-        why[:200],
+        _readable(why)[:200],
         tuple(dict.fromkeys(risky)),
         touches,
-        safer,
+        _readable(safer),
         target.replace("…", "") if top.level.asks else "",
     )
+
+
+def _readable(text: str) -> str:
+    """A command line with heredocs as they are written, and not as the reader marks them."""
+    return re.sub("< ?\ue0d1 ?", "<<< ", re.sub("< ?\ue0d0\\d+\ue0d0", "<<EOF", text))
 
 
 def _last_named(top: Finding) -> str:

@@ -48,7 +48,7 @@ class _Reader:
         self.heredocs = heredocs
         self.setters = find_setters(root)
         self.known = known
-        self.expander = Expander(self.setters, known)
+        self.expander = Expander(self.setters, known, heredocs)
         self.calls: list[Call] = []
         self.functions: set[str] = set()
         self.fault = ""

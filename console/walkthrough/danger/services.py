@@ -157,7 +157,7 @@ RULES: dict[str, Rule] = {
                 " invalidatekeycache invalidaterowcache enablebackup disablebackup move"
             ),
             (
-                "decommission removenode assassinate clearsnapshot stopdaemon disablegossip disablebinary"
+                "drain decommission removenode assassinate clearsnapshot stopdaemon disablegossip disablebinary"
                 " truncatehints disablehandoff stop"
             ),
         ),

@@ -231,6 +231,11 @@ def passes(word: Word) -> bool:
     return word.whole and word.splits and not _VERBLIKE.fullmatch(word.text)
 
 
+_NO_NAMES = frozenset(
+    {"renew", "enable", "disable", "start", "stop", "restart", "reload", "init", "apply", "update", "upgrade", "reset"}
+)
+
+
 def by_last_flag(reading: str, destroying: str = "(?!)", changing: str = ".*") -> Rule:
     """A rule by the words in a row: the first of destroying, reading and changing that is found in them counts."""
 
@@ -239,7 +244,7 @@ def by_last_flag(reading: str, destroying: str = "(?!)", changing: str = ".*") -
         whole = shown(call.words) if len(shown(call.words)) < 70 else f"{shown(call.words[:3])} …"
         name = call.words[0].text.rpartition("/")[2]
         plain = [word for word in call.arguments if not word.start.startswith("-")]
-        target = plain[-1].literal if plain else ""
+        target = plain[-1].literal if plain and (len(plain) > 1 or plain[-1].literal not in _NO_NAMES) else ""
         if plain and plain[0].whole and not plain[0].known and destroying != "(?!)":
             return cannot_tell(f"what {name} is told to do cannot be told")
         if re.search(destroying, text):

@@ -204,6 +204,9 @@ def command(call: Call, bench: Bench) -> Finding:
     return Wrapper(flags("", "-v -V -p"), looks=("-v", "-V"))(call, bench)
 
 
+_GEMS = frozenset({"install", "config", "update", "add", "lock", "clean", "package", "cache", "init", "binstubs"})
+
+
 def after_dashes(call: Call, bench: Bench) -> Finding:
     """Programs that run what stands after `--`: `op run -- kubectl get pods`."""
     words = list(call.arguments)
@@ -215,6 +218,8 @@ def after_dashes(call: Call, bench: Bench) -> Finding:
             for verb in verbs
         ):
             return reads("only shows")
+        if call.words[0].text.rpartition("/")[2] == "bundle" and verbs[:1] and verbs[0] in _GEMS:
+            return changes(f"bundle {verbs[0]} changes what is installed")
         if any(verb in ("exec", "run") for verb in verbs):
             return _last_words(call, words, bench)
         return cannot_tell(f"{shown(call.words[:2])} is not known here")

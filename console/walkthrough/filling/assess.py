@@ -20,6 +20,7 @@ from console.walkthrough.filling.placeholders import (
     set_before,
     with_stand_ins,
 )
+from console.walkthrough.redaction.redact import redacted
 
 # What a tired person can type without a slip, and what a dialog shows in one row.
 LONGEST_TARGET = 48
@@ -67,6 +68,7 @@ def assess_filled(
     plain = with_stand_ins(done.text, options)
     danger = danger_in(plain, options, {**environ, **_shown(done.environ, placeholders, secrets)})
     why_not = why_not or unsound(plain, options)
+    danger = _without_secrets(danger, secrets)
     return (
         Assessment(
             step=number,
@@ -86,6 +88,20 @@ def _to_type(name: str) -> str:
     """What a person types of a name: of a path its last part; nothing of what nobody would type out."""
     last = name.rstrip("/").rpartition("/")[2] if name.startswith(("/", "./", "../", "~/")) else name
     return last if len(last) <= LONGEST_TARGET and last.isprintable() and not last.isspace() else ""
+
+
+def _without_secrets(danger: Danger, secrets: Mapping[str, str]) -> Danger:
+    """What is told of a danger is shown and kept: nothing that is or looks like a secret may stand in it."""
+    known = tuple(value for value in secrets.values() if value)
+    return Danger(
+        danger.level,
+        redacted(danger.why, known),
+        tuple(redacted(command, known) for command in danger.commands),
+        tuple((kind, redacted(name, known)) for kind, name in danger.touches),
+        redacted(danger.safer, known),
+        # What is blotted could not be typed.
+        danger.target if redacted(danger.target, known) == danger.target else "",
+    )
 
 
 def danger_in(text: str, options: Options, known: Mapping[str, str]) -> Danger:

@@ -52,6 +52,9 @@ _FORMS: tuple[tuple[Form, tuple[str, ...], re.Pattern[str]], ...] = (
             r"|(?:INSERT|ENTER|PUT|REPLACE|ADD|PASTE)_[A-Z0-9_]*_HERE)(?![\w-])"
         ),
     ),
+    (Form.WORD, ("_here",), re.compile(r"(?<![\w$-])(?P<body>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_HERE)(?![\w-])")),
+    # Only where the page says so: `1.18.x` is the name of many a branch.
+    (Form.WORD, ("replace x ",), re.compile(r"(?<![\w.$])(?P<body>v?\d+\.\d+\.x(?:-[\w*]+)?)(?![\w.])")),
     (
         Form.WORD,
         ("your",),
