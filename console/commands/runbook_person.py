@@ -19,6 +19,7 @@ from console.engine.engine import Engine
 LOOK = timedelta(seconds=0.1)
 # A line that stands so long without its end is shown: it may be a question.
 STANDS = 0.3
+WAKES = 0.2
 EARLIER = re.compile(r"… (\d+) earlier lines are in the transcript")
 
 
@@ -35,8 +36,12 @@ class Person:
     def ask(self, question: str) -> str:
         """One line."""
         self._expect()
+        print(question, end="", flush=True)
+        # An interrupt just before a read begins would be heard only behind the next line.
+        while not select.select([sys.stdin], [], [], WAKES)[0]:
+            pass
         try:
-            return input(question).strip()
+            return input().strip()
         except EOFError:
             print()
             raise NobodyThere from None
