@@ -29,10 +29,15 @@ PATIENT = (
 )
 # Files with tests that take long: begun first, so that no worker is left with one at the end.
 LONG = (
+    "walkthrough/test_shipped_hak_gal.py",
+    "walkthrough/test_shipped_knhk.py",
     "rollouts/test_systems.py",
     "rollouts/test_crash.py",
     "terminal/test_session.py",
+    "walkthrough/test_shipped_lexikon.py",
     "rollouts/test_unwatched.py",
+    "walkthrough/test_shipped_genesis.py",
+    "terminal/test_runbook_killed.py",
     "sandbox/test_worlds.py",
     "sandbox/test_faults.py",
     "core/test_oracle.py",
