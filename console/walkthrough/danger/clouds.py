@@ -55,7 +55,8 @@ _AWS_FLAGS = flags(
 _WORDS = re.compile(r"[a-z][a-z0-9_-]*")
 
 
-def _by_form(word: str) -> Level | None:
+def by_form(word: str) -> Level | None:
+    """What a verb does by its form alone; None where that says nothing."""
     if _READING.fullmatch(word):
         return Level.READS
     if _DESTROYING.fullmatch(word):
@@ -144,7 +145,7 @@ def aws(call: Call, bench: Bench) -> Finding:
         or re.search(r"--(desired-capacity|min-size)[ =]0(\s|$)", text)
     ):
         return destroys(f"aws {service} {verb} scales to 0", touches, target=target)
-    return _finding(call, _by_form(verb) or Level.CHANGES, f"aws {service} {verb}", touches, target)
+    return _finding(call, by_form(verb) or Level.CHANGES, f"aws {service} {verb}", touches, target)
 
 
 def _finding(call: Call, level: Level, what: str, touches: tuple[tuple[str, str], ...], target: str) -> Finding:
@@ -195,7 +196,7 @@ def groups(call: Call, bench: Bench) -> Finding:
             target = target or word.text
             break
         said.append(word.text)
-        level = _by_form(word.text) if _WORDS.fullmatch(word.text) else None
+        level = by_form(word.text) if _WORDS.fullmatch(word.text) else None
     text = shown(call.arguments)
     if "--help" in text.split() or text in ("version", "--version", "info", "-v"):
         return reads(f"{name} prints its help")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
+from console.core.runbooks.danger import Level
 from console.walkthrough.danger import (
     applications,
     clouds,
@@ -240,6 +240,12 @@ _LOOKS = frozenset(["ls", "list", "status", "show", "version", "help", "describe
 _TAKES = frozenset(["delete", "destroy", "remove", "rm", "purge", "drop", "wipe", "uninstall"])
 
 
+_LOOKING_FLAGS = names(
+    "all json yaml output format namespace verbose wide stale quiet no-headers help region project profile cluster limit"
+    " filter sort columns host port user detail details long status type name watch follow all-namespaces environment env"
+)
+
+
 def by_words(call: Call) -> Finding | None:
     """A program of which only its words are known: `TOOL NOUN list` looks, `TOOL NOUN delete` takes away."""
     name = call.words[0].text
@@ -252,12 +258,19 @@ def by_words(call: Call) -> Finding | None:
         return reads(f"{name} only shows")
     if any(rule_of(word) not in (None, _reader) for word in plain):
         return None
-    verb = next((word for word in plain[:3] if word in _LOOKS or word in _TAKES), "")
-    if verb in _TAKES:
-        rest = plain[plain.index(verb) + 1 :]
-        return destroys(f"{name} {' '.join(plain[: plain.index(verb) + 1])} takes away", target=rest[0] if rest else "")
-    known_names = all(re.fullmatch(r"[a-z][a-z0-9_.-]*", word) for word in plain)
-    return reads(f"{name} {' '.join(plain[:3])} only looks") if verb and known_names and len(plain) <= 4 else None
+    at = next((at for at, word in enumerate(plain[:3]) if word in _LOOKS or word in _TAKES), -1)
+    if at < 0 or any(clouds.by_form(word) not in (None, Level.READS) for word in plain[:at]):
+        return None
+    said, rest = " ".join([name, *plain[: at + 1]]), plain[at + 1 :]
+    if plain[at] in _TAKES:
+        return destroys(f"{said} takes something away", target=rest[0] if rest else "")
+    acts = any(
+        word.start.startswith("--") and word.start.split("=")[0].lstrip("-") not in _LOOKING_FLAGS
+        for word in call.arguments
+    )
+    if acts or (rest and plain[at] not in ("ls", "list", "show", "describe", "help")) or len(rest) > 1:
+        return None
+    return reads(f"{said} only looks")
 
 
 def rule_of(name: str) -> Rule | None:
