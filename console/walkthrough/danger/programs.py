@@ -241,8 +241,9 @@ _TAKES = frozenset(["delete", "destroy", "remove", "rm", "purge", "drop", "wipe"
 
 
 _LOOKING_FLAGS = names(
-    "all json yaml output format namespace verbose wide stale quiet no-headers help region project profile cluster limit"
-    " filter sort columns host port user detail details long status type name watch follow all-namespaces environment env"
+    "all json yaml output format namespace verbose wide stale quiet no-headers help region project profile cluster"
+    " limit filter sort columns host port user detail details long status type name watch follow all-namespaces"
+    " environment env"
 )
 
 
