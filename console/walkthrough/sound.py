@@ -22,7 +22,8 @@ SPACED = re.compile(r"[ \t]*[A-Za-z_][\w.-]*[ \t]+=[ \t]+\S")
 COMMENT = re.compile(r"[ \t]*(?:#|;|//|--)")
 VERBS = (
     "Get|Set|New|Remove|Start|Stop|Restart|Add|Import|Export|Invoke|Test|Write|Install|Enable|Disable|Connect|Update"
-    "|Select|Where|ForEach|Out|ConvertTo|ConvertFrom|Clear|Copy|Move"
+    "|Select|Where|ForEach|Out|ConvertTo|ConvertFrom|Clear|Copy|Move|Enter|Exit|Resize|Rename|Format|Sort|Measure|Find"
+    "|Register|Suspend|Resume|Backup|Restore|Repair|Mount|Initialize|Wait|Send|Resolve|Reset|Uninstall|Expand|Compress"
 )
 POWERSHELL = re.compile(
     rf"[ \t]*(?:PS [A-Za-z]:[^>\n]*>|\$[A-Za-z_][\w:]*[ \t]*=[ \t]*\S|(?:{VERBS})-[A-Z][A-Za-z]+\b|param[ \t]*\("
@@ -63,6 +64,9 @@ LOG = re.compile(
 FOLDER = re.compile(
     r"[ \t]*(?:/etc/(?!init\.d/)|/var/(?:lib|log|run)/|/proc/|/sys/|~/\.)[\w./*-]*(?<!\.sh)[ \t]*(?:#.*)?$"
 )
+# `1. Look at the graphs`: no program is named so.
+LISTED = re.compile(r"[ \t]*\d{1,2}[.)][ \t]+\w")
+SENTENCE = re.compile(r"[ \t]*[A-Z][a-z]+(?:,? [A-Za-z][a-z']*){3,}[.:!?]?[ \t]*$")
 RULES = re.compile(r"\*(?:filter|nat|mangle|raw|security)[ \t]*$")
 DIFF = re.compile(r"(?:diff --git |--- (?:a/)?\S.*\n\+\+\+ )")
 DOCKERFILE = re.compile(r"(?:ARG[ \t]+\S+\n+)?FROM[ \t]+[\w./:${}-]+(?:[ \t]+(?:AS|as)[ \t]+\w+)?[ \t]*(?:\n|$)")
@@ -142,6 +146,10 @@ def what_instead(text: str) -> str:
     said = [line for line in lines if not COMMENT.match(line)]
     if not said:
         return ""
+    if all(LISTED.match(line) for line in said):
+        return "a list"
+    if all(SENTENCE.match(line) for line in said):
+        return "prose"
     head = "\n".join(said)[:5000]
     if POWERSHELL.match(said[0]):
         return "PowerShell"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 # What a block other than a paragraph can begin with.
 OPENERS = frozenset("`~>#-+*_=<0123456789 \t")
 
-FENCE = re.compile(r"(`{3,}|~{3,})([^`]*)$")
+FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})([^`]*)$")
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -41,15 +41,14 @@ def deep_fences(token: Token) -> list[Token]:
                 return [token]
             at += 1
             continue
-        end = next((row for row in range(at + 1, len(rows)) if rows[row].strip() == mark[1]), None)
+        shift, sign, info = mark.groups()
+        end = next((row for row in range(at + 1, len(rows)) if rows[row].strip() == sign), None)
         if end is None:
             return [token]
         begin = token.map[0] + at
-        inner = "".join(f"{row}\n" for row in rows[at + 1 : end])
+        inner = "".join(f"{row.removeprefix(shift)}\n" for row in rows[at + 1 : end])
         found.append(
-            Made(
-                "code_block", "code", 0, map=[begin, begin + end - at + 1], content=inner, markup=mark[1], info=mark[2]
-            )
+            Made("code_block", "code", 0, map=[begin, begin + end - at + 1], content=inner, markup=sign, info=info)
         )
         at = end + 1
     return found

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from console.walkthrough.reading.programs import ALONE, BUILTINS, PROGRAMS, PROSE, WORDY
+from console.walkthrough.reading.programs import ALONE, BUILTINS, PROGRAMS, PROSE, TOOLS, VERBS, WORDY
 from console.walkthrough.reading.shelltext import statements
 
 ASSIGNED = re.compile(r"""(?:[A-Za-z_]\w*\+?=(?:"[^"]*"|'[^']*'|\$\([^()]*\)|[^\s"'()]*)\s+)+""")
@@ -71,6 +71,8 @@ def is_command(line: str, known: frozenset[str] = frozenset()) -> bool:
     if not rest and word.isalpha() and word in ALONE | BUILTINS:
         return True
     if word in known and rest and not reads_as_prose(line):
+        return True
+    if word in TOOLS and rest.split(None, 1)[:1] and rest.split(None, 1)[0] in VERBS and not reads_as_prose(line):
         return True
     if word in WORDY:
         return _is_technical(word, rest, line)

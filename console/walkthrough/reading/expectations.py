@@ -26,7 +26,9 @@ ASKS_TO_RUN = re.compile(
 # A sentence that ends by asking for a command.
 ASKED = re.compile(
     r"\b(?:run|running|execute|executing|issue|issuing|enter|type|typing|invoke|commands?|use|using|do(?:ing)? so)\b"
-    r"[^.\n]*[:.]?[\s*_]*$",
+    r"[^.\n]*[:.]?[\s*_]*$"
+    r"|\b(?:start|check|verify|confirm|test|build|install|launch|stop|restart|deploy|apply|list|see|create|do)\b[^.\n]*"
+    r"\b(?:with|via|by)[\s:*_]*$",
     re.IGNORECASE,
 )
 FORBIDS = re.compile(

@@ -16,7 +16,7 @@ from console.walkthrough.reading.commands import (
 )
 from console.walkthrough.reading.expectations import Announced, commented_output
 from console.walkthrough.reading.programs import words
-from console.walkthrough.reading.sessions import FOREIGN, POWERSHELL, session_of
+from console.walkthrough.reading.sessions import FOREIGN, POWERSHELL, asked_in_between, session_of
 from console.walkthrough.reading.shelltext import statements
 from console.walkthrough.sound import what_instead
 
@@ -38,16 +38,21 @@ ARROW = re.compile(r">\s+[A-Za-z_]+(?:\s+[\w'\"*{:-]|\s*;?\s*$)")
 # Something in it may be a prompt; without, nobody looks at its lines one by one.
 LIKELY = re.compile(
     r"^[ \t]*(?:\$(?:[ >\t]|$)|[%>❯→➤λ][ \t]|➜|#[ \t]+[a-z./~$\[{\"'(]|\[?[\w.<>{}$*-]+@\S"
-    r"|\([\w./ -]+\) ?[$\w~]|~|/[ \w]|[\w.-]+:[~/][\w~/.-]* ?[$#]"
+    r"|\([^()\n]{1,40}\) ?[$\w~\[➜]|~|/[ \w]|[\w.-]+:[~/][\w~/.-]* ?[$#]|shell> "
     r"|(?:bash|sh|zsh|ash)(?:-[\d.]+)?[$#]|[\w-]{1,30}[#$] |[a-z][\w.-]* +(?:[~/]\S* )?[$#] )",
     re.MULTILINE,
 )
+SET = re.compile(r"\s*(?:#.*|(?:export )?([A-Za-z_]\w*)=(?:\"[^\"]*\"|'[^']*'|<[^<>]*>|[^\s\"'<>;&|]*))\s*$")
+ASKING = re.compile(r"^[ \t]*(?:\w+[=\-(][>#]|mysql>|sqlite>|>>>|MariaDB|cqlsh|127\.0)", re.MULTILINE)
+WINDOWS = re.compile(r"^[ \t]*(?:PS )?[A-Z]:\\[^>\n]{0,100}(?:>|\.exe\b)", re.MULTILINE)
 HEADED = re.compile(r"^[A-Z][A-Z0-9_()%/#-]+(?: [A-Z(]\S*)*(?: {2,}|\t)", re.MULTILINE)
 # No command, on a line of its own: dots for what was left out, a rule below a log, the address of a page.
 UNTYPED = re.compile(
     r"^[ \t]*(?:\.{3,}|…|-{3,}|[\[(<](?:\.{3}|…|snip|(?:output )?(?:omitted|truncated))[\])>]|https?://\S+)[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
+UNTYPED_SIGN = re.compile(r"\.\.\.|…|---|http|snip|omit|trunc")
+INNER_SIGN = re.compile(r"[=(-][#>] |(?:ysql|lite|qlsh|\]|>>|\d)> ")
 RUNS = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 # What a console prints rather than takes: queries, data, sentences.
 NO_COMMAND = re.compile(r"[^a-zA-Z./~$\"']|[A-Z]|\w+\(|\w+\s+[-+*/=<>!]=?\s|\w+[{[:]|\w+:\s|\S+:$")
@@ -73,16 +78,19 @@ class Judged:
 
 
 def judge(
-    content: str, language: str, *, announced: Announced, adjacent: bool, known: frozenset[str], asked: bool = False
-) -> Judged:
+    content: str, language: str, *, announced: Announced, adjacent: bool, known: frozenset[str], asked: bool = False,
+    used: frozenset[str] = frozenset(),
+) -> Judged:  # fmt: skip
     """What a block is, by its label and its text.
 
     announced: whether the words before it say that output follows. adjacent: it follows a command with no word between.
-    asked: the words before it ask for a command to be run.
+    asked: the words before it ask for a command to be run. used: names of variables that other blocks use.
     """
     lines = content.split("\n")
     if lines and not lines[-1]:
         lines.pop()
+    if used and all(found and found[1] in used for line in lines if line.strip() for found in (SET.match(line),)):
+        return _command(content, whole=True)
     if language in SCRIPTS:
         return _script(content, lines, announced, known)
     if language in OUTPUTS:
@@ -100,14 +108,19 @@ def _script(content: str, lines: list[str], announced: Announced, known: frozens
     # A label that says shell is believed, where the words only may mean output and the lines may be commands.
     if announced and not _begins(lines, known) and (announced is Announced.SURELY or not _plausible(lines)):
         return Judged(StepKind.NOTE, content, "it is output, not a command", is_output=True)
+    if ":\\" in content and WINDOWS.search(content):
+        return Judged(StepKind.NOTE, content, "it is for Windows, not a shell")
     begin = content.lstrip()[:300]
     if (begin[:1] == ">" and ARROW.match(begin)) or FOREIGN.match(begin):
         return Judged(StepKind.NOTE, content, OTHER_PROMPT)
+    between = asked_in_between(lines) if INNER_SIGN.search(content) and ASKING.search(content) else None
+    if between is not None:
+        return _command(between.text, between.printed, inside=True)
     if HEADED.search(content):
         cut = _printed_table(lines, known)
         if cut is not None:
             return cut
-    if UNTYPED.search(content):
+    if UNTYPED_SIGN.search(content) and UNTYPED.search(content):
         kept = _typed(lines)
         if len(kept) < len(lines):
             return _command("".join(f"{line}\n" for line in kept))
@@ -166,6 +179,7 @@ def _unsure(
 ) -> Judged:  # fmt: skip
     """A block that is labelled as a terminal, as text, or not at all."""
     other = what_instead(content) if content.strip() else ""
+    other = "" if other in ("prose", "a list") else other
     printed = other in ("", "JSON", "YAML", "XML", "HTML", "a printed table", "a log", "a diff")
     shown = Judged(
         StepKind.NOTE, content, f"it is {other}, not shell" if other else NO_LOOK, is_output=printed
@@ -185,8 +199,9 @@ def _unsure(
         # A label that says no shell is believed, but where every line is surely a command.
         return shown
     if not begins and not (head and commands):
-        lenient = (language in SESSIONS and not announced) or asked
-        return _command(content, whole=True) if lenient and not adjacent and not other and _plausible(lines) else shown
+        lenient = (language in SESSIONS and not announced) or asked or (2 * commands >= total and not announced)
+        mixed = lenient and not adjacent and not other and _plausible(lines, known)
+        return _command(content, whole=True) if mixed else shown
     if announced and not begins:
         return shown
     if language in PLAIN and not begins and not any(is_command(line, known) for line in lines):
@@ -199,19 +214,22 @@ def _unsure(
     return shown
 
 
-def _plausible(lines: list[str]) -> bool:
+def _plausible(lines: list[str], known: frozenset[str] = frozenset()) -> bool:
     """Whether the lines of a terminal may be commands of a program that nobody here knows."""
     spans = statements(lines[:50])
     if not spans or len(spans) > 5:
         return False
     firsts = [lines[begin].strip() for begin, _end in spans]
     return all(
-        PLAUSIBLE.match(line)
-        and not NO_COMMAND.match(line)
-        and not is_output(line)
-        and not COLUMNS.match(line)
-        and not line.endswith((".", ":", ",", ";", "{"))
-        and not reads_as_prose(line)
+        is_command(line, known)
+        or (
+            PLAUSIBLE.match(line)
+            and not NO_COMMAND.match(line)
+            and not is_output(line)
+            and not COLUMNS.match(line)
+            and not line.endswith((".", ":", ",", ";", "{"))
+            and not reads_as_prose(line)
+        )
         for line in firsts
     )
 

@@ -81,10 +81,17 @@ PROGRAMS = words("""
 WORDY = words("""
     at cal clear date dig file find free groups history host id install join kill last locate look mail man more mount
     read run script service set sleep split test time top uniq users w wait watch wall which who write yes open node go
-    make swift patch expand fold factor pr logger local declare typeset let nice true false step port just task act
+    type make swift patch expand fold factor pr logger local declare typeset let nice true false step port just task act
     less head tail cut sort screen touch cat echo port age fly hub gem salt chef puppet vault consul packer
     bundle rake rails argo flux kind tilt helm dive perf mix hey solr sentry discourse squid stop start restart bash
     su source export alias exec trap halt init monit snap column strings paste tee
+    """)
+# Of these a word of the other kind behind them is enough.
+TOOLS = words("helm vault consul packer argo flux bundle rails rake tilt go node swift kind salt occ linkerd snap")
+VERBS = words("""
+    repo list ls install upgrade uninstall rollback status history get show template dependency lint pull push operator
+    login token kv read write members monitor exec init build validate plan apply run test logs check reconcile create
+    delete update version info env start stop restart enable disable add remove clean describe
     """)
 # Of these even the bare name is a whole command.
 ALONE = words(

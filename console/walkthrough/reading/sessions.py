@@ -13,9 +13,10 @@ from console.walkthrough.sound import SQL
 PLACE = r"[\w.<>{}$*-]+@[\w.:<>{}$*-]+"
 # A prompt and the command behind it. Each form begins with a sign of its own, or with who and where one is.
 PROMPT = re.compile(
-    rf"""(?:\([\w./ -]{{1,40}}\)\ ?)?              # (venv)
+    rf"""(?:\([^()\n]{{1,40}}\)\ ?)?               # (venv)
     (?:
       \$>?(?=\ |$|\t)                              # $, $>
+      | shell>(?=\ )                                # MySQL's manual
       | \[{PLACE}(?:[ :][^\]\n]{{0,80}})?\]\s?[$\#%]   # [root@host ~]#
       | {PLACE}(?:[ :][\w~/.<>{{}}$-]{{0,80}}(?:\ \([\w/.-]{{1,40}}\))?)?\s?[$\#%>](?=\ |$)   # user@host:~$
       | [\w.-]+:[~/][\w~/.-]{{0,80}}\s?[$\#](?=\ |$)  # host:~$
@@ -32,6 +33,12 @@ PROMPT = re.compile(
 )
 # One of these stands at the end of every prompt; most lines have none.
 SIGN = re.compile(r"[$#%>❯→➤λ](?:[ \t]|$)|➜")
+# Opens a shell on another machine or in a container, whose prompt follows.
+ELSEWHERE = re.compile(
+    r"\s*(?:sudo\s+)?(?:(?:ssh|mosh|chroot|nsenter|telnet|vagrant\s+ssh|machinectl|lxc\s+exec)(?:\s|$)"
+    r"|(?:docker|podman|nerdctl|kubectl|k|oc|crictl|docker-compose|gcloud)\s.*\b(?:exec|run|rsh|debug|attach|ssh)\b)"
+)
+SURE = re.compile(rf"\s*(?:\$ |\([^()\n]{{1,40}}\) ?➜|➜ |\[?{PLACE}[\]: ])")
 WEAK = re.compile(r"[%>][ \t]+(?=[\w./~$\"'(\[])")
 ROOT = re.compile(r"\#[ \t]+(?=[\w./~$\"'(\[{])")
 # Another program's prompt: what stands behind it is not for a shell.
@@ -40,6 +47,12 @@ FOREIGN = re.compile(
     r"\[\d+\] pry\([^)]*\)|cqlsh(?::\w+)?|hbase[^>]{0,30}|127\.0\.0\.1:\d+|localhost:\d+|redis[\w.:-]{0,60}|"
     r"\w+[=\-(]|>>|telnet|ftp|sftp|gdb|\(gdb\)|\(pdb\)|consul|"
     r"test|admin|PS [A-Za-z]:[^>]{0,100}|[A-Za-z]:\\[^>]{0,100})[>#]?[>#] ?"
+)
+# Of these the ones that no line of a script begins with.
+# Prints a text that may be commands.
+SHOWS = re.compile(r"(?:sudo )?(?:cat|less|more|head|tail|sed|bat|history|view|grep|echo|crontab|vi|vim|nano)\b")
+INNER_PROMPT = re.compile(
+    r"[ \t]*(?:mysql|sqlite|cqlsh|MariaDB \[[^\]]*\]|>>|\w+[=\-(][>#]|\w+=>?[#>]|127\.0\.0\.1:\d+)[>#]? "
 )
 POWERSHELL = re.compile(r"PS(?: [A-Za-z]:[^>]{0,100})?> |[A-Za-z]:\\[^>]{0,100}>")
 
@@ -64,13 +77,32 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
     typed: list[str] = []
     printed: list[str] = []
     inside = False
+    before: str | None = None
     first = min(marks)
+    if len(marks) == 1 and not SHOWS.match(lines[first][marks[first] :]):
+        marks |= _below(lines, first, known)
     ends = Ends(lines)
     said = _comments(lines, marks) | _before(lines[:first], known)
     at = 0
+    # Whose prompt it was before another shell was opened from it, and whether one has been.
+    outer: str | None = None
+    opened = any(ELSEWHERE.match(lines[at]) for at in said if at < first)
     while at < len(lines):
         line = lines[at]
         width = marks.get(at)
+        if width is not None:
+            host = _host(line[:width])
+            if outer is not None and host == outer:
+                outer = None
+            elif opened and outer is None and host != before:
+                outer = before or ""
+            if outer is not None:
+                # Typed in the other shell: here it would be run on the wrong machine.
+                printed.append(line)
+                inside, opened = True, False
+                at += 1
+                continue
+            before = host
         if width is None:
             if at in said:
                 typed.append(line)
@@ -82,9 +114,22 @@ def session_of(lines: Sequence[str], *, script: bool, known: frozenset[str] = fr
         end, statement = _statement(lines, at, width, marks, ends)
         if statement[0].strip():
             typed += statement
+            opened = ELSEWHERE.match(statement[0]) is not None
         at = end
     text = "".join(f"{line}\n" for line in typed)
     return Session(text, _block(printed), inside)
+
+
+def _below(lines: Sequence[str], first: int, known: frozenset[str]) -> dict[int, int]:
+    """The statements below the only prompt, where each of them is surely a command: it was meant for all of them."""
+    rest = [begin + first + 1 for begin, _end in statements(lines[first + 1 :])]
+    return dict.fromkeys(rest, 0) if all(is_command(lines[at], known) for at in rest) else {}
+
+
+def _host(prompt: str) -> str:
+    """Whose prompt it is: who and where where it says so, else its sign without the folder it stands in."""
+    found = re.search(PLACE, prompt)
+    return found[0].split(":")[0] if found else re.sub(r"[~/][\w/.~-]*|\s", "", prompt)
 
 
 def _before(lines: Sequence[str], known: frozenset[str]) -> set[int]:
@@ -139,7 +184,7 @@ def _prompts(lines: Sequence[str], script: bool, known: frozenset[str]) -> dict[
         elif bare[0] != "#" and is_command(bare, known) and not is_output(bare):
             # A word alone, deeper than the prompts, is the head of what was printed.
             plain += not (roots and shift > outer and bare.rstrip().isalpha())
-    if marks and (_is_first(lines, marks, known) or _at_dollars(lines, marks)):
+    if marks and (_is_first(lines, marks, known) or _unmistakable(lines, marks)):
         # Whoever shows one prompt shows them all; `# ` is then a prompt as well where a command stands behind it.
         return marks | _without_comments(lines, roots, marks)
     if marks and not script:
@@ -152,9 +197,9 @@ def _prompts(lines: Sequence[str], script: bool, known: frozenset[str]) -> dict[
     return {}
 
 
-def _at_dollars(lines: Sequence[str], marks: dict[int, int]) -> bool:
-    """Whether each prompt is a `$ ` that begins a statement: no script has that, whatever stands before it."""
-    if not all(lines[at].lstrip().startswith("$ ") for at in marks):
+def _unmistakable(lines: Sequence[str], marks: dict[int, int]) -> bool:
+    """Whether each prompt begins a statement that no script has, whatever stands before it."""
+    if not all(SURE.match(lines[at]) for at in marks):
         return False
     return marks.keys() <= {begin for begin, _end in statements(lines)}
 
@@ -204,3 +249,18 @@ def _statement(lines: Sequence[str], at: int, width: int, marks: dict[int, int],
         # A quote that never ends is an apostrophe: what follows was printed.
         return at + 1, statement[:1]
     return end, statement
+
+
+def asked_in_between(lines: Sequence[str]) -> Session | None:
+    """A script with what another program was asked left in it, at that program's prompt; None where it has none."""
+    inner = {at for at, line in enumerate(lines) if INNER_PROMPT.match(line)}
+    if not inner or min(inner) == _first(lines):
+        return None
+    typed: list[str] = []
+    printed: list[str] = []
+    asking = False
+    for at, line in enumerate(lines):
+        # Answers go on up to an empty line, a comment, or what is surely a command.
+        asking = at in inner or (asking and bool(line.strip()) and line[0] != "#" and not is_command(line))
+        (printed if asking else typed).append(line)
+    return Session("".join(f"{line}\n" for line in typed), _block(printed), inside=True)

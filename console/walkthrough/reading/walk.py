@@ -29,13 +29,14 @@ from console.walkthrough.reading.expectations import (
     said_output,
 )
 from console.walkthrough.reading.fences import SCRIPTS, Judged, hidden_sign, judge
+from console.walkthrough.reading.names import Names
 from console.walkthrough.reading.preparing import Prepared
+from console.walkthrough.reading.programs import words
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 TASK = re.compile(r"\[([ xX]?)\][ \t\n]+(?=\S)|([☐☑✅🔲])[ \t]+(?=\S)")
-FIRST_WORD = re.compile(r"(?:\$ )?(?:sudo )?([a-z][\w.-]{1,30})[ \t]+[\w.\"'$/-]")
 CLOSING = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*$")
 # A heading, a list or a fence behind an empty line: the page goes on in a block that nobody has closed.
 WORDS_BEHIND = re.compile(r"\n[ \t]*\n(?:#{1,6} |[-*] |\d+\. |>|```|~~~|[A-Z][\w']* [a-z]+ [a-z]+ )")
@@ -43,6 +44,9 @@ INNER = re.compile(
     r"^ {0,3}(`{3,}|~{3,})[ \t]*(?:bash|sh|shell|console|zsh|yaml|json|text|sql)\b[^`\n]*$", re.MULTILINE
 )
 
+SETS = re.compile(r"\s*(?:export )?[A-Za-z_]\w*=\S")
+# What a command may print in full.
+DATA = words("json json5 jsonc yaml yml xml html diff csv tsv toml ini http properties log markdown md")
 GLUED = "the fence ends behind a command; put ``` on a line of its own"
 
 # What an alternative is told by, besides the level of a heading, from 1 to 6: where it ends hangs on it.
@@ -62,7 +66,7 @@ class Walk:
         self.faults += [Fault(line + 1, GLUED) for line in sorted(prepared.glued)]
         self._plain_options = base == Options()
         self._tokens: list[Token] = []
-        self._known: frozenset[str] | None = None
+        self._names = Names(())
         self._path: list[tuple[int, str]] = []
         self._headings: tuple[str, ...] = ()
         self._said = ""
@@ -81,6 +85,7 @@ class Walk:
     def go(self, tokens: list[Token]) -> None:
         """Walk through all of them."""
         self._tokens = tokens
+        self._names = Names(tokens)
         for at, token in enumerate(tokens):
             kind = token.type
             if token.map is not None and self._events and self._events[0] <= token.map[0]:
@@ -243,10 +248,11 @@ class Walk:
             # Whoever names a block means it to be run.
             of_output = self._command is not None and (not options.name or options.name == self._base.name)
             judged = judge(
-                token.content, language, known=self._programs() if language not in SCRIPTS else frozenset(),
+                token.content, language, known=self._names.programs if language not in SCRIPTS else frozenset(),
                 announced=announced(self._said) if of_output else Announced.NOT,
                 adjacent=self._silent and self._command is not None,
                 asked=language not in SCRIPTS and asks_to_run(self._said, token.content.split("\n", 20)[:20]),
+                used=self._names.variables if not language and SETS.match(token.content) else frozenset(),
             )  # fmt: skip
         if judged.kind is StepKind.COMMAND and forbids(self._said):
             judged = Judged(StepKind.NOTE, token.content, "the page says not to run it")
@@ -280,7 +286,7 @@ class Walk:
         if draft.kind is StepKind.NOTE:
             before = self._printing
             expects = is_expected(self._said) or (self._silent and judged.is_output)
-            if before is not None and expects and (judged.is_output or not self._silent):
+            if before is not None and expects and (judged.is_output or (draft.language in DATA and not self._silent)):
                 if not before.expected:
                     before.expected = draft.text
                 draft.why_not = "it is what the command before it is to print"
@@ -368,18 +374,6 @@ class Walk:
             return ""
         row, name = found
         return f"line {first + row + 1} holds the invisible character {name}; remove it from the file"
-
-    def _programs(self) -> frozenset[str]:
-        """Programs that the file calls in blocks labelled as scripts."""
-        if self._known is None:
-            words: set[str] = set()
-            for token in self._tokens:
-                if token.type == "fence" and token.info and language_of(token.info) in SCRIPTS:
-                    found = FIRST_WORD.match(token.content.lstrip())
-                    if found:
-                        words.add(found[1])
-            self._known = frozenset(words)
-        return self._known
 
 
 class _Container:
