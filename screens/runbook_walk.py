@@ -188,12 +188,12 @@ class Walk:
         self.console.ask("", lambda: self.desk.run(began.id), answered)
 
     def judge(self) -> None:
-        """Find out what the step at the cursor would do."""
+        """Find out what the step at the cursor would do; one at a time, and then where the cursor is by then."""
         step, run, document = self.step, self.run, self.document
         if step is None or document is None or not step.runnable:
             return
         number = step.number
-        if number in self.assessed or number in self._judging or number in self._unjudged:
+        if self._judging or number in self.assessed or number in self._unjudged:
             return
         self._judging.add(number)
 

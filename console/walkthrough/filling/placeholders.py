@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -73,13 +75,13 @@ def _asked_by(runbook: Runbook, known: frozenset[str]) -> tuple[Placeholder, ...
 
 def in_step(runbook: Runbook, number: int, known: Collection[str]) -> tuple[Placeholder, ...]:
     """What one step of a runbook needs, as it is written there; variables that earlier steps set are not asked."""
-    places = _found_in(runbook, frozenset(known)).places.get(number, ())
+    places = _found(runbook, frozenset(known)).places.get(number, ())
     return _merged((number, place) for place in places)
 
 
 def set_before(runbook: Runbook, number: int, known: Collection[str] = ()) -> frozenset[str]:
     """The variables that the steps before one set for it, as far as they are run."""
-    return frozenset(name for name, first in _found_in(runbook, frozenset(known)).first.items() if first < number)
+    return frozenset(name for name, first in _found(runbook, frozenset(known)).first.items() if first < number)
 
 
 def in_text(text: str, known: Collection[str], options: Options | None = None) -> tuple[Placeholder, ...]:
@@ -128,7 +130,7 @@ def filled(
 
 def steps_of(runbook: Runbook, known: Collection[str]) -> tuple[tuple[Step, tuple[Place, ...]], ...]:
     """The steps that run, each with the places at which it needs something."""
-    return _found_in(runbook, frozenset(known)).steps
+    return _found(runbook, frozenset(known)).steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,23 @@ class _Found:
     first: Mapping[str, int]
 
 
+_FINDING = threading.Lock()
+# After so many characters another thread gets a turn, in seconds.
+AT_ONCE, TURN = 1_000, 0.000_05
+
+
+def _found(runbook: Runbook, known: frozenset[str]) -> _Found:
+    """What is found in a runbook: by one thread, for whom the others wait."""
+    with _FINDING:
+        return _found_in(runbook, known)
+
+
 @lru_cache(maxsize=8)
 def _found_in(runbook: Runbook, known: frozenset[str]) -> _Found:
     have = set(known)
     first: dict[str, int] = {}
     found = []
+    read = 0
     for step in runbook.steps:
         if step.runnable and step.kind is StepKind.COMMAND:
             options = options_of(runbook, step)
@@ -155,6 +169,11 @@ def _found_in(runbook: Runbook, known: frozenset[str]) -> _Found:
             have |= left
             for name in left:
                 first.setdefault(name, step.number)
+            read += len(step.text)
+            if read > AT_ONCE:
+                # A screen that another thread of this process draws need not wait for its turn.
+                read = 0
+                time.sleep(TURN)
     return _Found(tuple(found), {step.number: places for step, places in found}, first)
 
 
