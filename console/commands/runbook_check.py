@@ -61,7 +61,9 @@ def looked_at(path: Path) -> tuple[tuple[Checked, ...], tuple[Fault, ...]]:
     except Refused as refused:
         where, _, what = str(refused).removeprefix(f"{path}:").partition(": ")
         return (), (Fault(int(where), what) if where.isdigit() else Fault(1, str(refused).removeprefix(f"{path}: ")),)
-    return look(runbook, VARIABLES), runbook.faults
+    # Only a system's own runbooks are written for what the console sets; elsewhere nothing sets `$NAMESPACE`.
+    own = any((folder / "system.yaml").is_file() for folder in (path.parent, path.parent.parent))
+    return look(runbook, VARIABLES if own else ()), runbook.faults
 
 
 def as_body(path: Path, steps: Iterable[Checked], faults: Iterable[Fault]) -> dict[str, Any]:

@@ -262,7 +262,6 @@ RULES: dict[str, Rule] = {
     "runc": by_last_flag(r"^(-\S+ \S+ )*(list|state|ps|events|spec|--version)", r"\b(kill|delete)\b", "(?!)"),
     "php-fpm": by_last_flag(r"^-{1,2}(t|test|v|version|i)\b"),
     "iperf3": by_last_flag(r"(^|\s)-c\b|--client|--version"),
-    "tshark": by_last_flag(r"^(?!.*(^|\s)-w\s+(?!-(\s|$))).*$"),
     "aa-status": by_last_flag(".|^$"),
     "kinit": by_last_flag("^-V$"),
 }

@@ -213,6 +213,8 @@ def groups(call: Call, bench: Bench) -> Finding:
         return changes(f"{name} {' '.join(said)} changes its settings", touches)
     if level is None:
         return cannot_tell(f"which command of {name} it is cannot be told", touches)
+    if said[-2:] == ["backups", "restore"]:
+        level = Level.DESTROYS
     if level is Level.CHANGES and re.search(r"--(num-nodes|min-instances|replicas|node-count|size)[ =]0(\s|$)", text):
         level = Level.DESTROYS
     return _finding(call, level, f"{name} {' '.join(said)}", joined(touches, (("name", target),)), target)

@@ -213,6 +213,21 @@ _CODES |= dict.fromkeys(("run", "create", "container run", "container create", "
 _CODES |= dict.fromkeys(
     ("rm", "rmi", "container rm", "image rm", "volume rm", "network rm", "container remove"), _remove
 )
+
+
+def _attach(use: Use, bench: Bench) -> Finding:
+    """attach: the keyboard goes to what runs inside."""
+    touches = joined(use.touches, pairs("container", use.given.everything[:1]))
+    if any(word.start.startswith("--no-stdin") for word in use.after):
+        return reads("shows what a container prints", touches)
+    return cannot_tell(
+        "attaches a keyboard to a container: what is typed there is not seen",
+        touches,
+        target=_first(use.given.everything),
+    )
+
+
+_CODES |= dict.fromkeys(("attach", "container attach", "compose attach"), _attach)
 _CODES["service scale"] = _service_scale
 _PLACES = {"-H": "host", "-c": "context", "-n": "namespace", "-p": "project", "-f": "file"}
 # After these verbs `-f` takes no value.

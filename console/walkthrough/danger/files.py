@@ -320,7 +320,6 @@ RULES: dict[str, Rule] = {
             "ed",
             "code",
             "sudoedit",
-            "visudo",
             "rmdir",
             "mkfifo",
             "mknod",

@@ -127,7 +127,9 @@ class Judge:
         folder, slash, name = first.text.rpartition("/")
         if slash and name in ORDINARY and not folder.startswith(("/", "~")):
             return cannot_tell(f"what {first.text} does cannot be told", (("file", first.text),))
-        rule = rule_of(name)
+        rule = rule_of("service" if folder in ("/etc/init.d", "/etc/rc.d") else name)
+        if folder in ("/etc/init.d", "/etc/rc.d"):
+            call = call.inner([Word("service"), Word(name), *call.arguments])
         if rule is None and not slash and (found := by_words(call)) is not None:
             return found
         if rule is None:

@@ -353,7 +353,9 @@ RULES: dict[str, Rule] = {
     "route": by_last_flag(r"^$|^-[neF]+$", r"\bdel\b"),
     "ifconfig": by_last_flag(r"^$|^-a$|^\S+$", r"\bdown\b"),
     "arp": by_last_flag(r"^$|^-[an]", r"-d"),
-    "tcpdump": tcpdump,
+    **dict.fromkeys(("visudo", "vipw", "vigr"), by_last_flag(r"(^|\s)(-c|--check|-V)\b")),
+    "hdparm": by_last_flag(r"^-[iItTgC]+\s|^/dev/\S+$", r"--(security|trim|write|make-bad|format)"),
+    **dict.fromkeys(("tcpdump", "tshark"), tcpdump),
     "tmux": by_last_flag(r"^(ls|list|attach|a\b|show|display|capture)", r"^kill"),
     "screen": by_last_flag(r"-ls|-list|-r|-x"),
 }

@@ -66,7 +66,7 @@ _TERRAFORM = Tool(
         ),
         (
             "apply init import refresh get taint untaint state+mv state+push state+replace-provider"
-            " workspace+select workspace+new login logout run-all providers+lock providers+mirror"
+            " workspace+select workspace+new login logout providers+lock providers+mirror"
         ),
         "destroy state+rm force-unlock workspace+delete",
     ),
@@ -78,6 +78,11 @@ _TERRAFORM = Tool(
 
 
 def terraform(call: Call, bench: Bench) -> Finding:
+    every = [word.literal for word in call.arguments[:2]]
+    if every[:1] == ["run-all"] or every == ["run", "--all"]:
+        # terragrunt: the verb, in every folder.
+        at = 2 if every[0] == "run-all" else 3
+        return terraform(call.inner([call.words[0], *call.words[at:]]), bench)
     found = judge(_TERRAFORM, call, bench)
     if found.level is Level.READS and any(word.literal.startswith(("-out", "--out")) for word in call.arguments):
         return replace(found, why="plans and keeps the plan in a file")

@@ -10,6 +10,11 @@ from console.walkthrough.danger.findings import (
     Bench,
     Finding,
     Rule,
+    changes,
+    destroys,
+    joined,
+    pairs,
+    reads,
 )
 from console.walkthrough.danger.tools import (
     Tool,
@@ -18,7 +23,7 @@ from console.walkthrough.danger.tools import (
     plain_tool,
     table,
 )
-from console.walkthrough.danger.words import shown
+from console.walkthrough.danger.words import read_flags, shown
 
 PATRONI_FLAGS = (
     "-c/--config-file -d/--dcs-url/--dcs -k/--insecure --role -r -f/--format --candidate"
@@ -47,6 +52,29 @@ def patronictl(call: Call, bench: Bench) -> Finding:
             names = [word for word in call.words[at + 1 : at + 2] if not word.start.startswith("-")]
             return replace(found, safer=f"{shown(call.words[:at])} list {shown(names)}".strip())
     return found
+
+
+def pg_restore(call: Call, bench: Bench) -> Finding:
+    """pg_restore: into a database, into a file, or to its output; `--clean` drops what is there before."""
+    given, _ = read_flags(
+        call.arguments,
+        flags(
+            "-d/--dbname -f/--file -F/--format -h/--host -p/--port -U/--username -n/--schema -t/--table -j/--jobs"
+            " -L/--use-list -I/--index -P/--function -T/--trigger -N/--exclude-schema --role --section -S/--superuser",
+            "-c/--clean -l/--list -C/--create -O/--no-owner -x/--no-privileges -v/--verbose -1 -a -s -e -W -w"
+            " --if-exists --no-acl",
+        ),
+    )
+    base = given.value("-d")
+    touches = joined(pairs("host", given.values("-h")), pairs("database", [base]), pairs("file", given.operands))
+    if given.has("-l", "--version", "--help"):
+        return reads("lists what a dump holds", touches)
+    if base is None:
+        outs = [word for word in given.values("-f") if word.text != "-"]
+        return changes(f"writes {shown(outs)}", touches, target=outs[0].literal) if outs else reads("prints", touches)
+    if given.may("-c", "--clean"):
+        return destroys(f"drops what stands in {base.text} and restores it", touches, target=base.literal)
+    return changes(f"restores into {base.text}", touches, target=base.literal)
 
 
 _SUPERVISOR = (
@@ -261,7 +289,7 @@ RULES: dict[str, Rule] = {
         ("dropdb", "dropuser", "pg_resetwal", "pg_rewind", "pg_dropcluster", "pg_archivecleanup", "mongorestore-drop"),
         by_last_flag("--help|--version|--dry-run", r"^(?!.*(--help|--version|--dry-run)).*$"),
     ),
-    "pg_restore": by_last_flag(r"(^|\s)(-l|--list)\b", r"(^|\s)(-c|--clean)\b"),
+    "pg_restore": pg_restore,
     "mongorestore": by_last_flag("--dryRun|--help", "--drop"),
     "redis-check-aof": by_last_flag("^(?!.*--fix).*$"),
     "redis-check-rdb": by_last_flag("."),

@@ -148,6 +148,8 @@ def _judge(statement: _Statement) -> Finding:
         return reads("COPY TO STDOUT reads")
     if verb == "COPY" and "PROGRAM" in words:
         return cannot_tell("COPY runs a program on the server")
+    if verb == "RESET" and len(words) > 1 and words[1] in ("MASTER", "SLAVE", "REPLICA", "BINARY", "PERSIST"):
+        return destroys(f"RESET {words[1]} throws away what replication knows")
     if verb in _READS:
         return reads(f"{verb} reads")
     return _changing(words, names)

@@ -42,6 +42,11 @@ EVERYDAY = {
         envdir /etc/wal-e.d/env wal-e backup-list
         storagetool volume list
         storagetool --version
+        terragrunt run-all plan
+        pg_restore -l shop.dump
+        hdparm -I /dev/sda
+        /etc/init.d/web status
+        docker attach --no-stdin web
         visitor accounts list
     """,
     "changes": """
@@ -67,6 +72,8 @@ EVERYDAY = {
         gcloud container clusters get-credentials a
         occ maintenance:mode --on
         git unpack-objects
+        visudo
+        pg_restore -d shop shop.dump
     """,
     "destroys": """
         kubectl get pods > /etc/pods.yaml
@@ -88,6 +95,13 @@ EVERYDAY = {
         envdir /etc/wal-e.d/env wal-e backup-fetch /data LATEST
         storagetool volume delete a
         kubeadm reset
+        mysql -e "RESET SLAVE ALL"
+        mysql -e "RESET MASTER"
+        terragrunt run-all destroy
+        terragrunt run --all destroy
+        gcloud sql backups restore 12 --restore-instance=shop
+        pg_restore --clean -d shop shop.dump
+        /etc/init.d/web stop
         curl -X POST h:9200/_cluster/reroute -d '{"commands":[{"allocate_stale_primary":{"accept_data_loss":true}}]}'
     """,
     "unknown": """
@@ -110,6 +124,7 @@ EVERYDAY = {
         storagetool exec list
         sudo php occ.php status
         java -jar tool.jar list
+        docker attach web
     """,
 }
 CASES = [(line.strip(), level) for level, lines in EVERYDAY.items() for line in lines.splitlines() if line.strip()]
