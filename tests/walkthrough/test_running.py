@@ -78,6 +78,14 @@ def test_a_block_that_bash_cannot_read_is_not_begun(steps: Steps) -> None:
     assert steps.run("echo ok", expect="/(/").ending is Ending.NOT_BEGUN
 
 
+def test_a_stop_that_comes_before_the_step_has_begun_stops_it(steps: Steps) -> None:
+    # Its syntax is looked at first, and there is much of it.
+    job = steps.start("sleep 60\n" + "echo never\n" * 100_000)
+    job.stop(timedelta(seconds=0.3))
+    ended = steps.follow(job)
+    assert ended is not None and ended.ending is Ending.STOPPED and "never" not in steps.said
+
+
 def test_a_step_can_be_started_only_once(steps: Steps) -> None:
     steps.run("echo once")
     with pytest.raises(Refused, match="started already"):

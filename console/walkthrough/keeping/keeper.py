@@ -268,6 +268,8 @@ def main() -> None:
     descriptors = {
         name: int(spec["descriptors"].get(name, -1)) for name in ("lock", "result", "safe", "keys", "screen")
     }
+    # Open from before the starter goes on, or a stop that comes before the terminal is there would go by unheard.
+    os.open(folder / "control", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     if os.fork():
         os._exit(0)
     os.setsid()
