@@ -267,7 +267,8 @@ class Walk:
         if judged.kind is StepKind.COMMAND and not (written.isascii() and written.isprintable()):
             why = self._hidden(judged.text, written, inside[0]) or why
         owner = self._owner()
-        if owner is None and self._loose is not None and self._lines[begin][:1] in " \t":
+        in_item = any(one.kind == "list_item_open" for one in self._containers)
+        if owner is None and self._loose is not None and not in_item and self._lines[begin][:1] in " \t":
             owner = self._loose
         parts = parts_of(token.content.split("\n")[:-1]) if judged.whole and not why else []
         if parts:
