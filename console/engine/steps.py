@@ -93,7 +93,8 @@ class Steps:
         work = self._background if intent.body.get("background") is True else self._foreground
 
         def done(say: Voice, cancelled: threading.Event) -> str:
-            asked, followed.stop = followed.stop, cancelled
+            with self._lock:
+                asked, followed.stop = followed.stop, cancelled
             if asked.is_set():
                 cancelled.set()
             try:
@@ -249,9 +250,9 @@ class Steps:
                 return
         with self._lock:
             followed = self._followed.get(attempt.intent)
-        if followed is not None and attempt.mark is Mark.RUNNING:
-            followed.stop.set()
-            return
+            if followed is not None and attempt.mark is Mark.RUNNING:
+                followed.stop.set()
+                return
         self.job(run, attempt).stop()
 
     def stop_and_wait(self, run: str, number: int, *, within: float) -> None:
