@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from tree_sitter import Node
 
 from console.core.runbooks.document import Runbook, StepKind
 from console.core.runbooks.filling import Form
+from console.walkthrough.danger import heredocs
 from console.walkthrough.filling import finding, forms, placeholders, variables
 from console.walkthrough.filling.assess import assess
 from console.walkthrough.filling.finding import lasting, places_of
@@ -57,6 +59,21 @@ def test_forms_that_are_not_searched_for_are_not_in_the_text(text: str) -> None:
                 continue
             found.setdefault(match.start(), forms.Candidate(match.start(), match.end(), form, match["body"]))
     assert forms.candidates(text) == found
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS.map(lambda text: text.replace("<", " ")))
+def test_a_text_that_reads_from_nothing_is_lifted_as_it_is(text: str) -> None:
+    assert heredocs._Lifter(text).run() == heredocs.lift(text) == (text, [])
+
+
+def test_many_threads_that_ask_at_once_have_it_worked_out_once() -> None:
+    runbook = book([f"kubectl get pod <pod-{number}>" for number in range(60)])
+    before = placeholders._found_in.cache_info().misses
+    with ThreadPoolExecutor(12) as pool:
+        asked = list(pool.map(lambda _: placeholders_of(runbook, {"PATH"}), range(12)))
+    assert all(each == asked[0] and len(each) == 60 for each in asked)
+    assert placeholders._found_in.cache_info().misses == before + 1
 
 
 def book(texts: list[str]) -> Runbook:

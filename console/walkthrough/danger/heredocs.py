@@ -26,7 +26,7 @@ def lift(text: str) -> tuple[str, list[Heredoc]]:
 
     A heredoc that nothing ends goes to the end of the text, as it does in bash.
     """
-    return _Lifter(text).run()
+    return _Lifter(text).run() if "<" in text else (text, [])
 
 
 class _Lifter:
