@@ -22,7 +22,8 @@ FLAGGED = re.compile(r"[a-z][\w.+-]*(?! =)(?: [\w./:@=-]+){0,4} --?[A-Za-z][\w-]
 TECHNICAL = re.compile(r"(?:^|\s)(?:--?\w|[\"'$<{~]|\S*[\w.-]/\S|/\S|\.\S*|\S*[:=@_*]\S|\d+(?:\s|$))|\||>|;|&&")
 PATH = re.compile(
     r"(?:\.{1,2}/|~/|/(?:usr|opt|bin|sbin|root|home|etc|var|srv|app|tmp|mnt)/\S*(?:bin/|\.sh\b|\.py\b|init\.d/)"
-    r"|/s?bin/[\w.-]+|/[\w./-]+(?=[ ]--?[A-Za-z])|(?:bin|scripts?)/[\w.-]+(?=\s|$)|[\w-]+(?:/[\w.-]+)*\.(?:sh|bash|py|rb|pl)(?=\s|$))\S*"
+    r"|/s?bin/[\w.-]+|/[\w./-]+(?=[ ]--?[A-Za-z])"
+    r"|(?:bin|scripts?)/[\w.-]+(?=\s|$)|[\w-]+(?:/[\w.-]+)*\.(?:sh|bash|py|rb|pl)(?=\s|$))\S*"
 )
 VARIABLE = re.compile(r"\"?\$(?:\w+|\{\w+\})\"?\s+[\w./-]")
 WRAPPERS = re.compile(r"(?:(?:sudo(?:\s+-(?:[EHSni]+|u\s+\S+))*|time|nohup|exec|command|doas|nice|env)\s+)+(?=[^\s-])")
