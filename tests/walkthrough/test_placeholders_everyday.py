@@ -21,6 +21,7 @@ def written(text: str) -> list[str]:
         ("kubectl edit pod -n web POD_NAME_HERE", ["POD_NAME_HERE"]),
         ("# replace x with the newest patch\nkubeadm upgrade apply v1.30.x", ["v1.30.x"]),
         ("# replace x in 1.30.x-00\napt-get install kubeadm=1.30.x-00 kubelet-1.30.x-0", ["1.30.x-00", "1.30.x-0"]),
+        ("mongodump --out=stage-YYYY-MM-DD", ["YYYY-MM-DD"]),
         ("git checkout release-1.30.x", []),
         ('if [[ -n "${FILTER:-}" ]]; then run | "$FILTER"; fi', []),
         ('[ -z "${MODE-}" ] || echo "$MODE $OTHER"', ["$OTHER"]),

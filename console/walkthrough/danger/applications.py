@@ -213,6 +213,9 @@ RULES: dict[str, Rule] = {
         "delete prune recreate",
         safer={"prune": "list", "delete": "info"},
     ),
+    "gitlab-runner": by_last_flag(
+        r"^(list|status|verify|help|-v\b|--version|-h\b|--help)(?!.*--delete)", r"^(unregister|uninstall|stop)|--delete"
+    ),
     "perf": by_last_flag(r"^(top|stat|report|script|list|annotate|diff|trace|--version)\b"),
     **dict.fromkeys(("ceph-mon", "ceph-osd", "ceph-mds"), by_last_flag("--(version|help)", "--(inject|mkfs|force)")),
     "monmaptool": by_last_flag("--(print|help)", "--(rm|clobber|create)"),

@@ -205,6 +205,8 @@ def groups(call: Call, bench: Bench) -> Finding:
         "ssh",
     ]:
         return _remote(call, bench, touches)
+    if name == "gcloud" and "scp" in said:
+        return changes("copies files to or from a machine", touches)
     if (
         said[:1] in (["config"], ["auth"], ["login"], ["account"])
         and level is not Level.READS

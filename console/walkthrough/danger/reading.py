@@ -33,6 +33,8 @@ def read_script(text: str, known: Mapping[str, str], feed: Feed | None = None) -
     for mark in MARKS:
         clean = clean.replace(mark, "?")
     lifted, heredocs = lift(clean)
+    # The grammar reads a line that begins with a backslash (`\\rm x`) as part of the one before it.
+    lifted = re.sub(r"\n(?=\\[^\n])", "\n ", lifted)
     root = parse(lifted).root_node
     reader = _Reader(root, heredocs, known)
     reader.walk(root, feed)

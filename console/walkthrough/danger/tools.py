@@ -241,18 +241,18 @@ def by_last_flag(reading: str, destroying: str = "(?!)", changing: str = ".*") -
 
     def rule(call: Call, bench: Bench) -> Finding:
         text = " ".join(word.start if word.known or word.start else "$" for word in call.arguments)
-        whole = shown(call.words) if len(shown(call.words)) < 70 else f"{shown(call.words[:3])} …"
         name = call.words[0].text.rpartition("/")[2]
+        whole = shown(call.words) if len(shown(call.words)) < 60 else name
         plain = [word for word in call.arguments if not word.start.startswith("-")]
         target = plain[-1].literal if plain and (len(plain) > 1 or plain[-1].literal not in _NO_NAMES) else ""
         if plain and plain[0].whole and not plain[0].known and destroying != "(?!)":
             return cannot_tell(f"what {name} is told to do cannot be told")
         if re.search(destroying, text):
-            return destroys(f"{whole} takes something away".replace("…", "and so on"), target=target)
+            return destroys(f"{whole} takes something away", target=target)
         if re.search(reading, text):
             return reads(f"{name} only shows")
         return (
-            changes(f"{whole} changes something".replace("…", "and so on"), target=target)
+            changes(f"{whole} changes something", target=target)
             if re.search(changing, text)
             else cannot_tell(f"what {name} does cannot be told")
         )

@@ -79,7 +79,7 @@ _FORMS: tuple[tuple[Form, tuple[str, ...], re.Pattern[str]], ...] = (
             rf"(?<![\w.$-])(?P<body>[\w.-]*?(?:(?<![A-Za-z0-9])(?:x{{3,}}|XXX)(?![A-Za-z])|X{{4,}})[\w-]*{_SUFFIX})",
         ),
     ),
-    (Form.WORD, ("yyyy",), re.compile(r"(?<![\w$-])(?P<body>YYYY(?:-?MM(?:-?DD)?)?)(?![\w-])")),
+    (Form.WORD, ("yyyy",), re.compile(r"(?<![\w$])(?P<body>YYYY(?:-?MM(?:-?DD)?)?)(?![\w-])")),
 )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ EVERYDAY = {
         storagetool volume list
         storagetool --version
         terragrunt run-all plan
+        gitlab-runner verify
         pg_restore -l shop.dump
         hdparm -I /dev/sda
         /etc/init.d/web status
@@ -73,6 +74,8 @@ EVERYDAY = {
         occ maintenance:mode --on
         git unpack-objects
         visudo
+        gcloud compute scp web-1:/tmp/x .
+        gitlab-runner register
         pg_restore -d shop shop.dump
     """,
     "destroys": """
@@ -95,6 +98,8 @@ EVERYDAY = {
         envdir /etc/wal-e.d/env wal-e backup-fetch /data LATEST
         storagetool volume delete a
         kubeadm reset
+        gitlab-runner verify --delete
+        gitlab-runner unregister --name a
         mysql -e "RESET SLAVE ALL"
         mysql -e "RESET MASTER"
         terragrunt run-all destroy
@@ -224,3 +229,11 @@ def test_a_heredoc_is_told_as_it_is_written():
 def test_a_character_far_from_ascii_behind_a_brace_ends_no_process():
     for char in ("\U0009569b", "\U000d62b0", "\U0010fffd", "\U0001f600", "日"):
         assert danger_of(f"echo {{{char}}} [{{{char}\nkubectl delete pod x").level.asks
+
+
+@pytest.mark.parametrize(
+    "before", ["ls", "ls a", "ls -f", 'ls "$X"', "ls a # x", "ls a\n", "kubectl logs web \\\n  -f"]
+)
+def test_a_line_that_begins_with_a_backslash_is_a_command_of_its_own(before):
+    assert danger_of(f"{before}\n\\rm x").level is Level.DESTROYS
+    assert danger_of(f"{before}\n\\kubectl delete pod x").level is Level.DESTROYS
