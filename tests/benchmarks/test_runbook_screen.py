@@ -114,6 +114,7 @@ def test_a_hundred_megabytes_of_output_leave_the_screen_free_and_the_memory_flat
     text = f"# Flood\n\n```bash\ncat {path}\n```\n\n```bash\necho after\n```\n"
     with console_on(tmp_path / "place", "flood.md", text.encode()) as console:
         shown(console, ENTER, "step 1 of 2")
+        console.wait_for("READS")
         console.quiet()
         began = time.monotonic()
         console.send(ENTER)
