@@ -48,6 +48,8 @@ def read_script(text: str, known: Mapping[str, str], feed: Feed | None = None) -
 class _Reader:
     def __init__(self, root: Node, heredocs: list[Heredoc], known: Mapping[str, str]) -> None:
         self.heredocs = heredocs
+        # A text that begins with blanks has its root behind them.
+        self.raw = b" " * root.start_byte + (root.text or b"")
         self.setters = find_setters(root)
         self.known = known
         self.expander = Expander(self.setters, known, heredocs)
@@ -117,9 +119,15 @@ class _Reader:
         sets: list[tuple[str, Word]] = []
         redirects: list[Node] = []
         touching = -1
+        ended = node.start_byte
         if node.type != "command":
             words.append(Word(source(node.children[0])))
-        for child in node.named_children:
+        for child in [*node.named_children, *self.belated.pop(node.id, [])]:
+            if (words or redirects) and self._breaks(ended, child.start_byte):
+                # Behind long pipelines the grammar takes the next line for more words of this one.
+                self._made(words, sets, redirects, feed)
+                words, sets, redirects, feed = [], [], [], None
+            ended = max(ended, child.end_byte)
             if child.type in _REDIRECTS:
                 redirects.append(child)
             elif child.type == "variable_assignment" and node.type == "command":
@@ -137,8 +145,15 @@ class _Reader:
                 touching = child.end_byte
             else:
                 self.walk(child, None)
-        feed, written, more = self._redirects([*redirects, *self.belated.pop(node.id, [])], feed)
+        self._made(words, sets, redirects, feed)
+
+    def _made(self, words: list[Word], sets: list[tuple[str, Word]], nodes: list[Node], feed: Feed | None) -> None:
+        feed, written, more = self._redirects(nodes, feed)
         self.calls.append(Call((*words, *more), feed, tuple(written), tuple(sets)))
+
+    def _breaks(self, end: int, start: int) -> bool:
+        """Whether a line ends between two places of the text."""
+        return b"\n" in self.raw[end:start].replace(b"\\\n", b"")
 
     def _redirects(self, nodes: list[Node], feed: Feed | None) -> tuple[Feed | None, list[Redirect], list[Word]]:
         """What stands on the input now, files written, and the words that the grammar takes for further targets."""

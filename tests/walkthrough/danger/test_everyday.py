@@ -237,3 +237,12 @@ def test_a_character_far_from_ascii_behind_a_brace_ends_no_process():
 def test_a_line_that_begins_with_a_backslash_is_a_command_of_its_own(before):
     assert danger_of(f"{before}\n\\rm x").level is Level.DESTROYS
     assert danger_of(f"{before}\n\\kubectl delete pod x").level is Level.DESTROYS
+
+
+@pytest.mark.parametrize("stages", range(1, 9))
+@pytest.mark.parametrize(
+    "after", ["rm x 2>/dev/null || true", "rm x", "> /etc/x", "A=b rm x", "sudo rm x >> y", "{ rm x; }"]
+)
+def test_no_pipeline_hides_the_line_behind_it(stages, after):
+    text = " | ".join(["sort a", *["uniq -c"] * (stages - 1)])
+    assert danger_of(f"{text}\n{after}").level.rank >= Level.DESTROYS.rank
