@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.benchmarks.test_reading import of_1_mb, runbook
+from tests.benchmarks.test_reading import fastest, of_1_mb, runbook
 from tests.benchmarks.test_step_output import LINE, SIZE, bare, memory_of
 from tests.conftest import wait_until
 from tests.engine.runbook_place import SYSTEM
@@ -79,9 +79,7 @@ def told(waits: list[float]) -> str:
 def test_a_runbook_of_1_mb_opens_nearly_as_soon_as_a_short_one(tmp_path: Path) -> None:
     raw = of_1_mb(runbook)
     plain = MarkdownIt("commonmark")
-    began = time.perf_counter()
-    plain.parse(raw.decode())
-    parsing = time.perf_counter() - began
+    parsing = fastest(lambda: plain.parse(raw.decode()))
     with console_on(tmp_path / "short", "short.md", raw[:5_000]) as console:
         short = opening(console)
     with console_on(tmp_path / "long", "long.md", raw) as console:
@@ -94,8 +92,8 @@ def test_a_runbook_of_1_mb_opens_nearly_as_soon_as_a_short_one(tmp_path: Path) -
         f" so opening it is {(long - short) / parsing:.2f} parses more; keys meanwhile: {told(waits)}",
         file=sys.stderr,
     )
-    # A bare parse takes about 0.35 s where half a second is the goal.
-    assert long - short < 1.2 * parsing
+    # Where a bare parse takes 0.3 s, and a short one opens in 0.05 s, that is half a second.
+    assert long - short < 1.5 * parsing
     assert waits[int(len(waits) * 0.95) - 1] < MOST_WAIT
 
 
