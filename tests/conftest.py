@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 T = TypeVar("T")
 
@@ -42,6 +43,17 @@ LONG = (
     "sandbox/test_faults.py",
     "core/test_oracle.py",
 )
+
+
+# How long an example takes says more about the machine than about the code; `tests/benchmarks` holds the timings.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Hear interrupts: a job in the background is started without, and what the tests start would be so, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

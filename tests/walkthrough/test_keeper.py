@@ -24,10 +24,11 @@ from tests.walkthrough.test_running import pid_in
 ROOT = Path(__file__).resolve().parents[2]
 # Starts a step and follows it, as the console does, and writes down what it hears.
 STARTER = """
-import json, sys, threading
+import json, signal, sys, threading
 from pathlib import Path
 from console.walkthrough.keeping.jobs import Spec
 from console.walkthrough.keeping.running import start_job
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup make test` ignores it
 folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
 job = start_job(folder / "step", Spec(given["text"], given["environ"], folder, folder / "state"))
 heard = open(folder / "heard", "w", buffering=1)
