@@ -68,6 +68,7 @@ class Announced(IntEnum):
     SURELY = 2
 
 
+@lru_cache(maxsize=256)
 def announced(text: str) -> Announced:
     """Whether a paragraph ends by saying that what follows is what will be seen."""
     last = _last_sentence(text)
@@ -80,13 +81,15 @@ def announced(text: str) -> Announced:
 
 def forbids(text: str) -> bool:
     """Whether a paragraph ends by saying that what follows is not to be run, as in "instead of:"."""
-    return FORBIDS.search(_last_sentence(text)) is not None
+    return bool(text) and FORBIDS.search(text[-80:]) is not None
 
 
 def is_expected(text: str) -> bool:
     """Whether a paragraph ends by saying what the command before it prints when all is well."""
+    if not announced(text):
+        return False
     last = _last_sentence(text)
-    return announced(text) > Announced.NOT and not FAILS.search(last) and not ELSEWHERE.search(last)
+    return not FAILS.search(last) and not ELSEWHERE.search(last)
 
 
 def asks_to_run(text: str, lines: list[str]) -> bool:

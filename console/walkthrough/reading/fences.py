@@ -14,7 +14,7 @@ from console.walkthrough.reading.commands import (
     leading_commands,
     reads_as_prose,
 )
-from console.walkthrough.reading.expectations import Announced, commented_output
+from console.walkthrough.reading.expectations import Announced, asks_to_run, commented_output
 from console.walkthrough.reading.programs import words
 from console.walkthrough.reading.sessions import FOREIGN, POWERSHELL, asked_in_between, session_of
 from console.walkthrough.reading.shelltext import statements
@@ -51,8 +51,6 @@ UNTYPED = re.compile(
     r"^[ \t]*(?:\.{3,}|…|-{3,}|[\[(<](?:\.{3}|…|snip|(?:output )?(?:omitted|truncated))[\])>]|https?://\S+)[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
-UNTYPED_SIGN = re.compile(r"\.\.\.|…|---|http|snip|omit|trunc")
-INNER_SIGN = re.compile(r"[=(-][#>] |(?:ysql|lite|qlsh|\]|>>|\d)> ")
 RUNS = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 # What a console prints rather than takes: queries, data, sentences.
 NO_COMMAND = re.compile(r"[^a-zA-Z./~$\"']|[A-Z]|\w+\(|\w+\s+[-+*/=<>!]=?\s|\w+[{[:]|\w+:\s|\S+:$")
@@ -78,13 +76,13 @@ class Judged:
 
 
 def judge(
-    content: str, language: str, *, announced: Announced, adjacent: bool, known: frozenset[str], asked: bool = False,
+    content: str, language: str, *, announced: Announced, adjacent: bool, known: frozenset[str], said: str = "",
     used: frozenset[str] = frozenset(),
 ) -> Judged:  # fmt: skip
     """What a block is, by its label and its text.
 
     announced: whether the words before it say that output follows. adjacent: it follows a command with no word between.
-    asked: the words before it ask for a command to be run. used: names of variables that other blocks use.
+    said: those words. used: names of variables that other blocks use.
     """
     lines = content.split("\n")
     if lines and not lines[-1]:
@@ -97,7 +95,7 @@ def judge(
         return Judged(StepKind.NOTE, content, "it is output, not a command", is_output=True)
     if language not in SESSIONS and language not in PLAIN:
         return Judged(StepKind.NOTE, content, f"it is {language}, shown and not run")
-    return _unsure(content, lines, language, announced, adjacent, known, asked)
+    return _unsure(content, lines, language, announced, adjacent, known, said)
 
 
 def _script(content: str, lines: list[str], announced: Announced, known: frozenset[str]) -> Judged:
@@ -113,14 +111,14 @@ def _script(content: str, lines: list[str], announced: Announced, known: frozens
     begin = content.lstrip()[:300]
     if (begin[:1] == ">" and ARROW.match(begin)) or FOREIGN.match(begin):
         return Judged(StepKind.NOTE, content, OTHER_PROMPT)
-    between = asked_in_between(lines) if INNER_SIGN.search(content) and ASKING.search(content) else None
+    between = asked_in_between(lines) if _may_ask(content) and ASKING.search(content) else None
     if between is not None:
         return _command(between.text, between.printed, inside=True)
     if HEADED.search(content):
         cut = _printed_table(lines, known)
         if cut is not None:
             return cut
-    if UNTYPED_SIGN.search(content) and UNTYPED.search(content):
+    if _may_leave_out(content) and UNTYPED.search(content):
         kept = _typed(lines)
         if len(kept) < len(lines):
             return _command("".join(f"{line}\n" for line in kept))
@@ -131,6 +129,19 @@ def _script(content: str, lines: list[str], announced: Announced, known: frozens
         if said and len(statements(lines)) == 1:
             expected = said
     return _command(content, expected, whole=True)
+
+
+def _may_ask(text: str) -> bool:
+    """A quick look for another program's prompt, spelt out: an expression would take ten times as long."""
+    return "> " in text or "=# " in text or "-# " in text or "(# " in text
+
+
+def _may_leave_out(text: str) -> bool:
+    """A quick look for what UNTYPED finds."""
+    return (
+        "..." in text or "---" in text or "http" in text or "…" in text
+        or "snip" in text or "omitted" in text or "truncated" in text
+    )  # fmt: skip
 
 
 def _typed(lines: list[str]) -> list[str]:
@@ -175,7 +186,7 @@ def _blocks(lines: list[str]) -> list[tuple[int, int]]:
 
 def _unsure(
     content: str, lines: list[str], language: str, announced: Announced, adjacent: bool, known: frozenset[str],
-    asked: bool,
+    said: str,
 ) -> Judged:  # fmt: skip
     """A block that is labelled as a terminal, as text, or not at all."""
     other = what_instead(content) if content.strip() else ""
@@ -195,11 +206,19 @@ def _unsure(
         return Judged(StepKind.NOTE, content, OTHER_PROMPT)
     head, commands, total = leading_commands(lines, known)
     begins = _begins(lines, known)
-    if language in PLAIN and language and (not begins or commands < total or adjacent or (announced and not asked)):
+    if (
+        language in PLAIN
+        and language
+        and (not begins or commands < total or adjacent or (announced and not asks_to_run(said, lines)))
+    ):
         # A label that says no shell is believed, but where every line is surely a command.
         return shown
     if not begins and not (head and commands):
-        lenient = (language in SESSIONS and not announced) or asked or (2 * commands >= total and not announced)
+        lenient = (
+            (language in SESSIONS and not announced)
+            or asks_to_run(said, lines[:20])
+            or (2 * commands >= total and not announced)
+        )
         mixed = lenient and not adjacent and not other and _plausible(lines, known)
         return _command(content, whole=True) if mixed else shown
     if announced and not begins:

@@ -49,7 +49,7 @@ class Prepared:
 def prepare(text: str) -> Prepared:
     """`text` (line ends `\\n`) with other tools' marks taken out, or put as Markdown has them."""
     prepared = Prepared(text)
-    if ANY.search(text) is None and GLUED.search(text) is None:
+    if ANY.search(text) is None and not _holds_glued(text):
         return prepared
     lines = text.split("\n")
     fence = ""
@@ -97,6 +97,16 @@ def prepare(text: str) -> Prepared:
             lines[number] = _tags(prepared, number, line, bare, following)
     prepared.text = "\n".join(lines)
     return prepared
+
+
+def _holds_glued(text: str) -> bool:
+    """Whether marks stand behind something on their line, told by the sign before them."""
+    at = text.find("```\n")
+    while at >= 0:
+        if at and text[at - 1] not in " \t\n`>":
+            return True
+        at = text.find("```\n", at + 1)
+    return False
 
 
 def _is_glued(lines: list[str], number: int) -> bool:

@@ -23,7 +23,6 @@ from console.walkthrough.reading.drafts import Draft, Scope, Set, cut, plain, ti
 from console.walkthrough.reading.expectations import (
     Announced,
     announced,
-    asks_to_run,
     forbids,
     is_expected,
     said_output,
@@ -251,7 +250,7 @@ class Walk:
                 token.content, language, known=self._names.programs if language not in SCRIPTS else frozenset(),
                 announced=announced(self._said) if of_output else Announced.NOT,
                 adjacent=self._silent and self._command is not None,
-                asked=language not in SCRIPTS and asks_to_run(self._said, token.content.split("\n", 20)[:20]),
+                said=self._said,
                 used=self._names.variables if not language and SETS.match(token.content) else frozenset(),
             )  # fmt: skip
         if judged.kind is StepKind.COMMAND and forbids(self._said):
