@@ -16,6 +16,7 @@ from console.journal.events import Event
 from console.journal.journal import Journal
 from console.systems.loader import load_system
 from tests.conftest import wait_until
+from tests.walkthrough.steps import end_steps
 
 SYSTEM = """
 name: tiny
@@ -90,6 +91,7 @@ class RunbookPlace:
     def close(self) -> None:
         for engine in self.engines:
             engine.stop("the test ended")
+        end_steps(self.state)
 
 
 def runbook_place(folder: Path) -> RunbookPlace:

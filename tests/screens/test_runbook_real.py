@@ -21,6 +21,7 @@ from screens.runbooks import RunbooksRoom
 from tests.conftest import RedisServer
 from tests.engine_world import TinyWorld, tiny_world
 from tests.screens.test_rooms import Pilots, listening, shown, until
+from tests.walkthrough.steps import end_steps
 
 LOOK = """# Look
 
@@ -58,6 +59,7 @@ def world(tmp_path: Path, redis_server: RedisServer) -> Iterator[TinyWorld]:
     (world.system.parent / "look.md").write_text(LOOK)
     yield world
     world.close()
+    end_steps(tmp_path)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from console.journal.journal import Journal
 from tests.conftest import wait_until
 from tests.engine.runbook_place import SYSTEM
 from tests.terminal.pty_console import PtyProgram
+from tests.walkthrough.steps import end_steps
 
 RUNBOOK = """# Mend the cache
 
@@ -85,9 +86,14 @@ def run_asked(console: PtyProgram, target: str) -> None:
     typed(console, target, "press Enter:")
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield Place(tmp_path)
+    end_steps(tmp_path)
+
+
 @pytest.mark.timeout(120)
-def test_a_walk_by_keys_survives_the_kill_of_the_console_and_is_exported(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_walk_by_keys_survives_the_kill_of_the_console_and_is_exported(place: Place, tmp_path: Path) -> None:
     with place.console((80, 24)) as console:
         console.wait_for("step 1 of 5")
         console.press("\r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -10,10 +11,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from console.walkthrough.keeping.jobs import Ended, Spec
+from console.core.operations import Refused
+from console.walkthrough.keeping.jobs import CONTROL, Ended, Spec
 from console.walkthrough.keeping.running import Job, start_job
 
 GRACE = timedelta(seconds=0.3)
+
+
+def end_steps(folder: Path) -> None:
+    """Stop what a test that failed has left running anywhere in a folder: a keeper outlives who started it."""
+    for control in folder.rglob(CONTROL):
+        job = Job(control.parent)
+        if job.alive:
+            with contextlib.suppress(Refused):
+                job.stop(GRACE)
 
 
 @dataclass

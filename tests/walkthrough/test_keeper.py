@@ -17,7 +17,7 @@ import pytest
 from console.walkthrough.keeping.jobs import Ending
 from console.walkthrough.keeping.running import Job, find_job
 from tests.conftest import wait_until
-from tests.walkthrough.steps import Steps
+from tests.walkthrough.steps import Steps, end_steps
 from tests.walkthrough.test_run import gone
 from tests.walkthrough.test_running import pid_in
 
@@ -72,6 +72,7 @@ def starters() -> Iterator[list[Starter]]:
     yield begun
     for starter in begun:
         starter.close()
+        end_steps(starter.job.folder)
 
 
 def keeper_of(folder: Path) -> int:

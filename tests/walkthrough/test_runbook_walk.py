@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.walkthrough.steps import end_steps
+
 WALK = """# Walk
 
 ```bash
@@ -123,6 +125,7 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Termi
     yield terminals
     for terminal in terminals:
         terminal.close()
+    end_steps(folder.parent)
 
 
 def walk(opened: list[Terminal], folder: Path, *arguments: str) -> Terminal:
