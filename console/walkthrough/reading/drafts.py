@@ -17,6 +17,12 @@ TAGS = re.compile(
     r"</?(?:b|i|u|em|strong|code|span|a|br|kbd|sub|sup|font|p|div|details|summary)\b[^<>]*>", re.IGNORECASE
 )
 RULER = re.compile(r"[\W_]*$")
+SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9])")
+OPTIONS = re.compile(r"set [-+]\w[\w -]*$")
+STRUCTURE = re.compile(r"(?:for|while|until|if|case)\s|\w+=\$\(|[{(]|cd\s|export\s")
+# Cells of a command that says more than the sentence before it, and letters of a sentence that says anything.
+SHORT = 36
+LEAST_LEAD = 12
 
 
 @dataclass(slots=True, eq=False)
@@ -102,11 +108,28 @@ def cut(text: str) -> str:
     return text if end >= len(text) - 1 and width <= TITLE_CELLS else f"{text[:end].rstrip()}…"
 
 
+def step_title(text: str, said: str, name: str) -> str:
+    """What a block is called: its first comment; its first command where that is short; the sentence that leads to it,
+    where one ends on a colon; else its command, behind the block's name where it has one.
+
+    said: the paragraph before it. name: what the fence calls itself.
+    """
+    first = title_of(text)
+    if not first or text.lstrip().startswith("#") or (len(first) <= SHORT and not STRUCTURE.match(first)):
+        return first
+    if said.rstrip().endswith(":"):
+        lead = plain(said.rstrip().rstrip(":").rsplit("\n\n", 1)[-1])
+        lead = SENTENCE.split(" ".join(lead.split()))[-1]
+        if len(lead) >= LEAST_LEAD:
+            return cut(lead)
+    return cut(f"{name}: {first}") if name else first
+
+
 def title_of(text: str) -> str:
     """The first comment of a text that says something, or its first command, in one line."""
     for line in text.split("\n", 40):
         bare = line.strip()
-        if not bare or bare.startswith("#!"):
+        if not bare or bare.startswith("#!") or OPTIONS.match(bare):
             continue
         if bare.startswith("#") and not RULER.match(bare):
             return cut(" ".join(bare.strip("#=-* \t").split()))

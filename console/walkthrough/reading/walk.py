@@ -19,7 +19,7 @@ from console.walkthrough.reading.alternatives import (
 )
 from console.walkthrough.reading.attributes import attributes_of, language_of, options_of
 from console.walkthrough.reading.blocks import deep_fences
-from console.walkthrough.reading.drafts import Draft, Scope, Set, cut, plain, title_of
+from console.walkthrough.reading.drafts import Draft, Scope, Set, cut, plain, step_title, title_of
 from console.walkthrough.reading.expectations import (
     Announced,
     announced,
@@ -273,7 +273,9 @@ class Walk:
         if parts:
             self._divided(token, judged, parts, language, options, owner, (begin, end, inside[0]))
         else:
-            title = title_of(judged.text) or title_of(token.content) or language or "empty block"
+            named = options.name if options.name != self._base.name else ""
+            said = self._said if judged.kind is StepKind.COMMAND else ""
+            title = step_title(judged.text, said, named) or title_of(token.content) or language or "empty block"
             draft = Draft(
                 begin + 1, end, judged.kind, self._headings, title, language, written, judged.text, why, options,
                 judged.expected, owner=owner,
