@@ -13,7 +13,7 @@ run: $(READY)
 # every worker and every process that a test starts would compile it anew.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n 7 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: lint test
 

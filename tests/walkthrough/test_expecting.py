@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from console.walkthrough.expecting import difference
@@ -64,7 +64,26 @@ def test_only_what_is_around_a_difference_is_shown_and_where_it_stands() -> None
     )
 
 
-@given(st.lists(st.sampled_from(["a", "b", "c d", ""]), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
+def patched(lines: list[str], said: tuple[str, ...]) -> list[str]:
+    """Lines with a unified diff applied to them, as `patch` does it."""
+    found: list[str] = []
+    at = 0
+    for line in said[2:]:
+        if line.startswith("@@"):
+            begin, count = map(int, line.split()[1].removeprefix("-").split(","))
+            found += lines[at : begin - (count > 0)]
+            at = begin - (count > 0)
+            continue
+        if line[0] in " -":
+            assert lines[at] == line[1:]
+            at += 1
+        if line[0] in " +":
+            found.append(line[1:])
+    return found + lines[at:]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c d", ""]), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+@example(["a"] * 5, ["a"] * 4)
 @settings(max_examples=150, deadline=None)
 def test_a_diff_leads_from_the_one_to_the_other(wanted: list[str], came: list[str]) -> None:
     def bare(lines: list[str]) -> list[str]:
@@ -74,9 +93,7 @@ def test_a_diff_leads_from_the_one_to_the_other(wanted: list[str], came: list[st
     said = difference("\n".join(wanted), came)
     assert bool(said) == (bare(wanted) != bare(came))
     if said:
-        body = [line for line in said[2:] if not line.startswith("@@")]
-        assert [line[1:] for line in body if line[0] in "+ "] == bare(came)
-        assert [line[1:] for line in body if line[0] in "- "] == bare(wanted)
+        assert patched(bare(wanted), said) == bare(came)
 
 
 def test_a_flood_is_compared_in_time() -> None:
