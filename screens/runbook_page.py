@@ -155,8 +155,7 @@ def step_page(
         runs = state is not None and state.mark in (Mark.RUNNING, Mark.BACKGROUND)
         lines += _verdict(step, assessment, glyphs, runs=runs)
     if step.kind is StepKind.CHECK:
-        sign = "[x]" if step.ticked else "[ ]"
-        lines.append(said(f"  {sign} ", step.text or step.title, Ink.STRONG))
+        lines += check_lines(step, state)
     else:
         text = assessment.command if assessment is not None and step.runnable else step.text or step.written
         lines += code_lines(text, glyphs, Ink.ACCENT if step.runnable else Ink.TEXT)
@@ -167,6 +166,14 @@ def step_page(
     if behind:
         lines += [BLANK, *prose_lines(behind)]
     return StepPage(tuple(lines), first, max(min(last, len(lines) - 1), first))
+
+
+def check_lines(step: Step, state: StepRun | None) -> list[Line]:
+    """All of a checklist item, its paragraphs joined, with its box as the run has it, else as the file has it."""
+    ticked = step.ticked or (state is not None and state.mark is Mark.TICKED)
+    parts = [" ".join(part.split()) for part in re.split(r"\n\s*\n", step.written.strip() or step.title)]
+    labels = ["  [x] " if ticked else "  [ ] ", *("      " for _part in parts[1:])]
+    return [said(label, part, Ink.STRONG) for label, part in zip(labels, parts, strict=True)]
 
 
 def _verdict(step: Step, assessment: Assessment | None, glyphs: Glyphs, *, runs: bool) -> list[Line]:

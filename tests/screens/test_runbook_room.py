@@ -201,6 +201,26 @@ async def test_what_is_only_shown_and_what_is_ticked_is_not_run() -> None:
         assert console.wanted == [("begin", "redis-down.md")]
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+async def test_all_of_a_checklist_item_is_read_before_it_is_ticked(size: tuple[int, int]) -> None:
+    book = runbook()
+    told = "Tell everyone on call that sessions may be lost while Redis is moved, and wait until\nsomebody answers yes"
+    check = replace(book.step(3), title="Tell everyone on call that sess…", written=told, text="")
+    async with walked(size=size, begun=True) as console:
+        console.played.documents[PATH] = replace(book, steps=(*book.steps[:2], check, *book.steps[3:]))
+        console.room.go_on(console.run)
+        await until(console.pilot, lambda: console.walk.document.step(3).written == told, "the runbook")
+        await console.at(3)
+        box = console.room.page
+        words = " ".join(span[0] for line in box.lines for span in line.spans)
+        assert "[ ]" in words and " ".join(told.split()) in words
+        await console.shows("answers yes")
+        await console.press("t")
+        await console.asks("tick", 3, "")
+        await console.at(3)
+        await console.shows("[x] Tell everyone on call")
+
+
 async def test_leaving_says_that_the_step_goes_on() -> None:
     async with walked(begun=True) as console:
         await console.reads(2)
