@@ -9,7 +9,7 @@ from dataclasses import fields
 from console.commands.plain import as_json
 from console.commands.runbook_check import looked_at
 from console.commands.runbook_finding import books_of, choices_of, runbook_of, system_of
-from console.commands.runbook_words import told
+from console.commands.runbook_words import called, told
 from console.core.operations import Refused
 from console.core.runbooks.document import Options, Runbook, StepKind
 from console.core.runbooks.runs import Run
@@ -79,7 +79,7 @@ def _step(each: Checked) -> Iterator[str]:
     step = each.step
     number = f"  {step.number:>3}. line {step.line:<4} {step.kind.value:<7}"
     level = f" {each.danger.level.value:<8}" if step.kind is StepKind.COMMAND else f" {'':<8}"
-    yield f"{number}{level} {step.title}"
+    yield f"{number}{level} {called(step)}"
     margin = " " * 32
     if step.choice:
         yield f"{margin}alternative: {step.choice}"

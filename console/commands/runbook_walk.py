@@ -11,7 +11,7 @@ from console.commands.choosing import Choice, must_choose, remember
 from console.commands.runbook_filling import fill, given_values
 from console.commands.runbook_finding import books_of, environment_of, runbook_of
 from console.commands.runbook_person import NobodyThere, Person, follow_step
-from console.commands.runbook_words import printed, shown, told
+from console.commands.runbook_words import called, printed, shown, told
 from console.commands.wishes import Unclear
 from console.core.operations import Refused
 from console.core.runbooks.danger import Level
@@ -302,7 +302,7 @@ class _Walk:
         choice = f"  alternative: {place.step.choice}" if place.step.choice else ""
         many = len(self._document.steps)
         print(told(f"\n{place.step.number}/{many}  line {place.step.line}  {heads}".lstrip("\n")).rstrip())
-        print(told(f"  {place.step.title}{choice}{mark}"))
+        print(told(f"  {called(place.step)}{choice}{mark}"))
 
     def _show(self, seen: Assessment) -> None:
         print(shown("\n".join(f"    {line}" for line in seen.command.rstrip("\n").splitlines())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from console.core.runbooks.document import Step, StepKind
 from console.walkthrough.redaction.redact import CONTROL, redacted
 
 
@@ -16,6 +17,11 @@ def told(text: str) -> str:
 def shown(text: str) -> str:
     """Several lines as they are, without control characters and without what looks like a secret."""
     return redacted(CONTROL.sub("", text))
+
+
+def called(step: Step) -> str:
+    """What a step is called on one line: a check by its whole text, for that is what is attested."""
+    return " ".join(step.written.split()) or step.title if step.kind is StepKind.CHECK else step.title
 
 
 def printed(line: str) -> str:

@@ -100,6 +100,11 @@ def _step(step: StepRun, written: Step | None, folder: Path) -> Iterator[str]:
         where += f", alternative {_words(step.choice)}"
     yield where + "."
     yield f"**{step.mark.value}**{_settled(step)}"
+    # A title may be cut; what was attested has to be told whole.
+    whole = written is not None and " ".join(written.written.split()) == " ".join(step.title.split())
+    if written is not None and step.kind is StepKind.CHECK and not whole:
+        yield "To be ticked, as written:"
+        yield _fence(written.written, "text")
     if written is not None and step.kind is not StepKind.CHECK:
         yield "As written:"
         yield _fence(written.written, written.language or "text")

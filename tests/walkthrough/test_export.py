@@ -193,3 +193,13 @@ def test_what_became_of_the_file_is_shown(tmp_path: Path) -> None:
     path.write_text(TEXT)
     (tmp_path / "runbook.md").write_text(TEXT)
     assert "changed" not in run_as_markdown(run_of(path), book(path), tmp_path)
+
+
+def test_a_check_is_told_whole_where_its_title_is_cut(tmp_path: Path) -> None:
+    whole = "the replica is caught up with the primary, its lag is below one second, and two people have seen it so"
+    made, written = run_of(tmp_path / "storm.md"), book(tmp_path / "storm.md")
+    cut = dataclasses.replace(made.steps[1], title=f"{whole[:60]}…")
+    made = dataclasses.replace(made, steps=(made.steps[0], cut, made.steps[2]))
+    check = block(2, 7, whole, StepKind.CHECK)
+    written = dataclasses.replace(written, steps=(written.steps[0], check, written.steps[2]))
+    assert f"{whole}\n" in blocks(run_as_markdown(made, written, tmp_path))

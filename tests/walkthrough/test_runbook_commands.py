@@ -154,6 +154,15 @@ def test_show_lists_the_steps_by_name_or_path(run: Run, folder: Path) -> None:
     assert "Traceback" not in run("show", "lok", system=False).stderr
 
 
+def test_a_check_is_shown_and_exported_with_its_whole_text(run: Run, folder: Path) -> None:
+    whole = "the replica is caught up with the primary, its lag is below one second, and two people have seen it so"
+    (folder / "long.md").write_text(f"# Long\n\n- [ ] {whole}\n")
+    assert whole in run("show", "long").stdout
+    walked = run("run", "long")
+    assert walked.returncode == 3 and whole in walked.stdout
+    assert whole in run("export", str(only_run(run)["id"])).stdout
+
+
 def test_a_run_without_a_terminal_goes_as_far_as_it_may_and_says_why_it_stops(run: Run, folder: Path) -> None:
     refused = run("run", "reads")
     assert refused.returncode == 3, refused.stderr
