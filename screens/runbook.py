@@ -202,18 +202,20 @@ class RunbookRoom(StepKeys, Room):
         self.set_class(not self.shown, "-unrun")
         self.set_class(bool(self.shown) and self.shown == walk.at, "-ran")
         attempt = walk.newest(self.shown) if self.shown else None
-        if attempt is None:
+        if attempt is None or walk.run is None:
             self.output.set_head(row(("Output", Ink.TITLE)))
             self.output.set(None, (), empty=row((" nothing has run yet", Ink.DIM)))
             return
         lines = walk.output(self.shown, picture)
         running = attempt.mark in (Mark.RUNNING, Mark.BACKGROUND)
         waits = running and lines is not None and asks(lines)
-        words = row((" i answers it ", Ink.BYPASS)) if waits else row("x stops it" if running else "")
-        result = runbook_page.result_words(attempt, now, self.look.glyphs)
+        state, here = walk.run.step(self.shown), self.shown == walk.at
+        stops = running and (here or attempt.mark is Mark.RUNNING)  # in the background, x is for the step at the cursor
+        words = row((" i answers it ", Ink.BYPASS)) if waits else row("x stops it" if stops else "")
+        result = runbook_page.result_words(state, now, self.look.glyphs)
         self.output.set_head(row(("Output", Ink.TITLE), f" of step {self.shown}  ", *result, "  ", *words))
         none = "reading…" if lines is None else "nothing printed yet" if running else "it printed nothing"
-        tail = () if running else runbook_page.ending(attempt, self.look.glyphs)
+        tail = () if running else runbook_page.ending(state, self.look.glyphs, here=here)
         self.output.set((self.shown, attempt.intent), lines or (), tail, row((f" {none}", Ink.DIM)))
 
     def on_steps_moved(self, event: Steps.Moved) -> None:

@@ -9,12 +9,12 @@ from datetime import datetime
 from console.core.runbooks.danger import Danger, Level
 from console.core.runbooks.document import Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment
-from console.core.runbooks.runs import Attempt, Mark, Run, StepRun
+from console.core.runbooks.runs import Mark, Run, StepRun
 from console.core.units import spell
 from screens.folding import goes_on
 from widgets.folds import Line
 from widgets.rows import EMPTY, Row, row
-from widgets.steps import lasted
+from widgets.steps import is_verified, lasted
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, plural, span
 
@@ -25,6 +25,7 @@ LEVEL_WORD = {
     Level.DESTROYS: "DESTROYS",
     Level.UNKNOWN: "UNKNOWN, taken as DESTROYS",
 }
+STATE_INK = {Mark.RAN: Ink.OK, Mark.FAILED: Ink.BAD}
 BLANK = Line(EMPTY)
 _HEADING = re.compile(r" {0,3}#{1,6}\s")
 _FRONT = re.compile(r"(?:---|\+\+\+)\s*$")
@@ -236,15 +237,25 @@ def history(state: StepRun, now: datetime, glyphs: Glyphs) -> list[Line]:
     return [BLANK, *lines] if lines else []
 
 
-def ending(attempt: Attempt, glyphs: Glyphs) -> list[Line]:
-    """What stands below the output: how it ended, what to press then, and how it differs from what was expected."""
+NEXT_KEYS = {
+    Mark.FAILED: "Enter runs it again, s skips it, t ticks it as done by hand",
+    Mark.UNKNOWN: "look at what it left behind, then V says whether it worked; it is never repeated by itself",
+}
+
+
+def ending(state: StepRun, glyphs: Glyphs, *, here: bool) -> list[Line]:
+    """What stands below the output of the newest attempt: how it ended, what to press then, and how it differs from
+    what was expected. here: whether the cursor is at the step, so that the keys are for it.
+    """
     lines: list[Line] = []
-    next_keys = {
-        Mark.FAILED: "Enter runs it again, s skips it, t ticks it as done by hand",
-        Mark.UNKNOWN: "look at what it left behind, then V says whether it worked; it is never repeated by itself",
-    }.get(attempt.mark, "")
+    attempt = state.attempts[-1]
+    next_keys = NEXT_KEYS.get(state.mark, "") if here else ""
     ink = {Mark.FAILED: Ink.BAD, Mark.UNKNOWN: Ink.UNKNOWN}.get(attempt.mark, Ink.DIM)
-    if attempt.how and not (attempt.mark is Mark.RAN and attempt.exit_code is not None):
+    if is_verified(state):
+        by = f" by {state.settled_by}" if state.settled_by else ""
+        word = "did not work" if state.mark is Mark.FAILED else "worked"
+        lines.append(said("", f"nobody saw its end; verified{by}: it {word}", STATE_INK[state.mark]))
+    elif attempt.how and not (attempt.mark is Mark.RAN and attempt.exit_code is not None):
         lines.append(said("", attempt.how, ink))
     if next_keys:
         lines.append(said("", next_keys, Ink.STRONG))
@@ -258,8 +269,12 @@ def ending(attempt: Attempt, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def result_words(attempt: Attempt, now: datetime, glyphs: Glyphs) -> Row:
-    """How an attempt stands, for a heading."""
+def result_words(state: StepRun, now: datetime, glyphs: Glyphs) -> Row:
+    """How the newest attempt of a step stands, for a heading."""
+    attempt = state.attempts[-1]
+    if is_verified(state):
+        sign = glyphs.ok if state.mark is Mark.RAN else glyphs.failed
+        return row((f"{sign} verified: {state.mark.value}", STATE_INK[state.mark]))
     if attempt.mark is Mark.RUNNING:
         return row((f"running {span(now - attempt.began)}", Ink.ACCENT))
     if attempt.mark is Mark.BACKGROUND:

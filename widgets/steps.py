@@ -55,6 +55,11 @@ def mark_of(step: Step, state: StepRun | None, glyphs: Glyphs, *, here: bool) ->
     }[mark]
 
 
+def is_verified(state: StepRun) -> bool:
+    """Whether a person has said how its newest attempt ended, of which nobody had seen the end."""
+    return bool(state.attempts) and state.attempts[-1].mark is Mark.UNKNOWN and state.mark in (Mark.RAN, Mark.FAILED)
+
+
 def mark_words(
     step: Step, state: StepRun | None, now: datetime, others: int = 0, *, passed: bool = False
 ) -> tuple[str, Ink]:
@@ -75,6 +80,8 @@ def mark_words(
         return (f"one of {others}", Ink.DIM) if others else ("", Ink.DIM)
     if mark is Mark.RUNNING:
         return (f"runs {span(now - attempt.began)}" if attempt else "runs"), Ink.ACCENT
+    if is_verified(state):
+        return f"verified: {mark.value}", Ink.OK if mark is Mark.RAN else Ink.BAD
     if mark in (Mark.RAN, Mark.FAILED) and attempt is not None:
         code = "" if attempt.exit_code is None else f" {attempt.exit_code}"
         return f"{mark.value}{code}{lasted(attempt.duration)}", Ink.OK if mark is Mark.RAN else Ink.BAD

@@ -139,6 +139,9 @@ async def test_a_step_of_which_nobody_knows_how_it_ended_is_verified_with_a_note
         await console.press("down")
         await console.type("the pods are gone")
         await console.asks("verify", 2, False, "the pods are gone")
+        await console.shows("verified: failed")
+        assert "nobody saw its end; verified by ines@bastion: it did not work" in console.text
+        assert "is not known" not in console.text and "V says" not in console.text
         await console.at(7)
         await console.press("V")
         await console.shows("V is for a step marked unknown")

@@ -182,6 +182,22 @@ async def test_a_failed_step_says_what_to_press_and_how_its_output_differs() -> 
         assert console.room.walk.at == 2, "the cursor stays at what failed"
 
 
+async def test_keys_are_told_below_the_output_of_the_step_at_the_cursor_alone() -> None:
+    async with walked(begun=True) as console:
+        await console.reads(2)
+        console.played.end_step(console.run, 2, 1)
+        await console.shows("Enter runs it again")
+        await console.at(3)
+        assert "Output of step 2" in console.text and "exit 1 in 2s" in console.text
+        assert "Enter runs it again" not in console.text
+        await console.at(2)
+        await console.shows("Enter runs it again")
+        await console.press("t")
+        await console.asks("tick", 2, "")
+        await console.at(2)
+        assert "Output of step 2" in console.text and "Enter runs it again" not in console.text
+
+
 async def test_run_all_goes_from_the_cursor_until_something_asks_and_says_why_it_stopped() -> None:
     async with walked(begun=True) as console:
         await console.at(2)
