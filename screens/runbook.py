@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from console.actions.table import actions_of, footer_of
 from console.core.picture import Picture
 from console.core.runbooks.document import Runbook, StepKind
 from console.core.runbooks.runs import Mark
@@ -19,6 +20,7 @@ from screens.room import Room
 from screens.runbook_keys import StepKeys
 from screens.runbook_walk import Walk
 from widgets.folds import Headed, Line, Page
+from widgets.footer import Footer
 from widgets.listing import Lines
 from widgets.output import Output, asks
 from widgets.rows import EMPTY, Row, ends, row
@@ -129,6 +131,17 @@ class RunbookRoom(StepKeys, Room):
         self.steps.set_head(row(("Steps", Ink.TITLE), (count, Ink.DIM)))
         self._draw_page(document, now)
         self._draw_output(picture, now)
+        self._draw_keys()
+
+    def _draw_keys(self) -> None:
+        """The keys of the last row: V first where the step at the cursor is to be verified."""
+        actions = footer_of(self.place)
+        if self.walk.mark(self.walk.at) is Mark.UNKNOWN:
+            actions = (*(each for each in actions_of(self.place) if each.id == "verify-step"), *actions)
+        for footer in self.query(Footer):
+            if footer.actions != actions:
+                footer.actions = actions
+                footer.repaint()
 
     def _draw_unread(self) -> None:
         why = self.walk.fault

@@ -138,7 +138,11 @@ class VerifyDialog(ChoosingDialog):
 
     words, doing = "Verify", "writing what was found"
     label = "it     "
-    names: ClassVar[tuple[str, ...]] = ("worked", "did not work")
+    names: ClassVar[tuple[str, ...]] = ("did not work", "worked")
+
+    def __init__(self, walk: Walk, step: Step) -> None:
+        super().__init__(walk, step)
+        self.at = -1  # neither: what nobody has seen is not to be taken for granted by an Enter
 
     def fields(self) -> Iterable[Field]:
         """What was found."""
@@ -147,11 +151,18 @@ class VerifyDialog(ChoosingDialog):
     def does(self) -> Sequence[Row]:
         """Why it is asked, and the choice."""
         why = "its process ended while nobody looked; look at what it was to do before you say"
-        return [*told("why    ", why, Ink.WARN), *super().does()]
+        if self.at >= 0:
+            return [*told("why    ", why, Ink.WARN), *super().does()]
+        names = "  ".join(f" {name} " for name in self.names).rstrip()
+        hint = row(("       not said yet: up and down choose", Ink.STRONG))
+        return [*told("why    ", why, Ink.WARN), row((self.label, Ink.DIM), names), hint]
 
     def submit(self) -> None:
         """Write it down."""
-        note, number, worked = self.value("note"), self.step.number, self.at == 0
+        if self.at < 0:
+            self.complain(*told("", "nothing was written: up and down choose whether it worked", Ink.WARN))
+            return
+        note, number, worked = self.value("note"), self.step.number, self.names[self.at] == "worked"
         said = f"step {number} {'worked' if worked else 'did not work'}: written down"
         self.act(said, lambda desk, run: desk.verify(run, number, worked, note))
 

@@ -135,16 +135,35 @@ async def test_a_step_of_which_nobody_knows_how_it_ended_is_verified_with_a_note
         console.walk.renew()
         await console.shows("unknown, verify")
         assert "V says whether it worked" in console.text
+        assert console.text.splitlines()[-1].startswith(" V verify ")
         await console.dialog("V", VerifyDialog)
-        await console.press("down")
         await console.type("the pods are gone")
+        assert "nothing was written: up and down choose whether it worked" in console.text
+        assert not any(asked[0] == "verify" for asked in console.wanted)
+        await console.press("down", "enter")
         await console.asks("verify", 2, False, "the pods are gone")
         await console.shows("verified: failed")
         assert "nobody saw its end; verified by ines@bastion: it did not work" in console.text
         assert "is not known" not in console.text and "V says" not in console.text
         await console.at(7)
+        assert "V verify" not in console.text
         await console.press("V")
         await console.shows("V is for a step marked unknown")
+
+
+async def test_that_a_step_worked_is_written_when_it_is_chosen() -> None:
+    async with walked(size=SMALL, begun=True) as console:
+        await console.reads(2)
+        old = console.played.all_runs[console.run].step(2)
+        attempt = replace(old.attempts[-1], mark=Mark.UNKNOWN, how="nobody saw its end")
+        console.played.put(console.run, replace(old, mark=Mark.UNKNOWN, attempts=(attempt,)))
+        console.walk.renew()
+        await console.shows(" V verify ")
+        await console.dialog("V", VerifyDialog)
+        await console.press("down", "down")
+        await console.type("the pods are there")
+        await console.asks("verify", 2, True, "the pods are there")
+        await console.shows("verified: ran")
 
 
 async def test_what_is_refused_stays_readable_beside_the_step() -> None:
