@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.core.operations import Operation, Refused, Unverified
-from console.core.runbooks.document import Runbook, Step, StepKind
+from console.core.runbooks.document import Options, Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment
 from console.core.runbooks.runs import Mark, Run
 from console.engine.runbook_answers import Answers
@@ -53,9 +53,25 @@ class Starting:
             self._answers.given(run.id),
             self._surroundings.environ,
             self._surroundings.system.name,
+            self._begins_in(run, runbook, runbook.step(number)),
         )
         digest = _bound(found.digest, given.environ)
+        # What a relative path names is another file in another folder.
+        if ("folder", found.folder) == next(iter(found.danger.touches), None):
+            digest = _bound(digest, {"PWD": found.folder})
         return replace(found, digest=digest, why_not=found.why_not or self._why_not(run, number, found)), given.environ
+
+    def _begins_in(self, run: Run, runbook: Runbook, step: Step) -> str:
+        """The folder that the step would begin in: the one that the last step has left, else the file's."""
+        from console.walkthrough.filling.placeholders import options_of
+        from console.walkthrough.keeping.state import read_state
+
+        try:
+            left = read_state(RunFolder(self._root / run.id).state).folders
+        except ValueError:
+            # The step's own process says what is wrong with it, and does not begin.
+            left = ()
+        return left[0] if left else str(_cwd(run, options_of(runbook, step)))
 
     def _why_not(self, run: Run, number: int, found: Assessment) -> str:
         """What of the run, and not of the command, holds a step up."""
@@ -169,7 +185,7 @@ class Starting:
         from console.walkthrough.keeping.jobs import Spec
 
         options = options_of(runbook, step)
-        cwd = run.path.parent / Path(options.cwd).expanduser()
+        cwd = _cwd(run, options)
         if not cwd.is_dir():
             raise Refused(f"{_place(run, step)}: there is no folder {cwd} to run it in")
         return Spec(
@@ -186,6 +202,11 @@ class Starting:
             retry=options.retry,
             carried=tuple(self._answers.carried(run.id).items()),
         )
+
+
+def _cwd(run: Run, options: Options) -> Path:
+    """Where a step begins that no other has gone before."""
+    return run.path.parent / Path(options.cwd).expanduser()
 
 
 def _bound(digest: str, variables: Mapping[str, str]) -> str:

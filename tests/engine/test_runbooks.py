@@ -347,3 +347,17 @@ def test_a_run_ends_in_a_persons_words_and_can_be_exported(place: RunbookPlace) 
         assert told in text, told
     with pytest.raises(Refused, match="no run nothing is known"):
         desk.run("nothing")
+
+
+def test_a_step_that_removes_says_in_which_folder_an_earlier_step_has_left_the_shell(place: RunbookPlace) -> None:
+    desk = (engine := place.engine()).runbooks
+    path = place.write("# X\n\n```bash\ncd /tmp\n```\n\n```bash\nrm -r no-such-folder\n```\n")
+    run = desk.begin(path)
+    before = desk.assess(run.id, 2)
+    assert before.folder == str(path.parent)
+    assert before.danger.touches[:2] == (("folder", str(path.parent)), ("file", "no-such-folder"))
+    done(engine, run.id, 1)
+    seen = desk.assess(run.id, 2)
+    assert (seen.folder, seen.danger.touches[0]) == ("/tmp", ("folder", "/tmp"))
+    with pytest.raises(Refused, match="look again"):
+        desk.start(run.id, 2, typed=before.target, digest=before.digest)

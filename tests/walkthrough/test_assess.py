@@ -182,3 +182,25 @@ def test_a_check_of_hundreds_of_blocks_does_not_take_long():
     found = check(parse_runbook(Path("r.md"), b"# T\n" + blocks))
     assert len(found) == 300 and all(one.runnable and len(one.placeholders) == 2 for one in found)
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "safer"),
+    [
+        ("rm -r foo", "/tmp", "ls -ld foo"),
+        ("cd build && rm -r foo", "/tmp/build", "cd build && ls -ld foo"),
+        ("cd /srv\nrm -r foo", "/srv", "cd /srv && ls -ld foo"),
+        ("cd a && cd b && rm -r foo", "", ""),
+        ('cd "$WHERE" && rm -r foo', "", ""),
+        ("(cd a; rm -r foo)", "", ""),
+        ("bash -c 'cd a; rm -r foo'", "", ""),
+        ("rm -r foo; cd /srv", "/tmp", "ls -ld foo"),
+        ("rm -r /foo", "", "ls -ld /foo"),
+        ("ssh web-1 rm -r foo", "", "ssh web-1 ls -ld foo"),
+    ],
+)
+def test_what_a_relative_path_names_is_told_with_its_folder(text, folder, safer):
+    book = of(text)
+    found = assess(book, 1, (), {}, {}, {}, "hak-gal", "/tmp").danger
+    assert [name for kind, name in found.touches[:1] if kind == "folder"] == ([folder] if folder else [])
+    assert found.safer == safer

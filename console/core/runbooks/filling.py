@@ -83,7 +83,8 @@ class Assessment:
     command: exactly what bash is given, values filled in, secrets by the name of a variable. digest: SHA-256 of it;
     starting the step takes it back, so that what was read is what runs. missing: placeholders without an answer.
     why_not: why it cannot run, with what to do; empty where it can. target: what a person must type before it runs;
-    empty where nothing is asked. variables: names that are set by environment for it.
+    empty where nothing is asked. variables: names that are set by environment for it. folder: where it begins, an
+    earlier step's `cd` included; empty where nobody has told.
     """
 
     step: int
@@ -94,6 +95,7 @@ class Assessment:
     why_not: str = ""
     target: str = ""
     variables: tuple[str, ...] = ()
+    folder: str = ""
 
     @property
     def runnable(self) -> bool:

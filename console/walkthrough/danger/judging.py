@@ -18,6 +18,7 @@ from console.walkthrough.danger.findings import (
     reads,
     worst,
 )
+from console.walkthrough.danger.moving import begins_in, joined_folder, moves
 from console.walkthrough.danger.outputs import is_for_output
 from console.walkthrough.danger.programs import ORDINARY, by_words, rule_of
 from console.walkthrough.danger.reading import read_script
@@ -34,11 +35,8 @@ _RUNS_CODE = frozenset(
 
 def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
     """What the text would do. known: values that variables have when it runs. Never raises."""
-    judge = Judge(known)
     try:
-        script = read_script(text, known)
-        judge.functions |= script.functions
-        judged = [(call, judge.call(call)) for call in script.calls]
+        script, judged, behind = _judged(text, known)
     except RecursionError:
         return Danger(Level.UNKNOWN, "the text is nested too deeply to be read")
     findings = [finding for _, finding in judged]
@@ -51,6 +49,7 @@ def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
     why = top.why or next((finding.why for finding in findings if finding.why), "")
     why = re.sub(r"\s+", " ", why).strip()
     safer = _runnable(top.safer.replace(" …", "").replace("…", "{}"), [call for call, found in judged if found.safer])
+    safer = _there(safer, text, behind)
     touches = tuple(pair for pair in top.touches if "…" not in pair[1])
     why = why.replace("…", "what it is fed")
     return Danger(
@@ -61,6 +60,29 @@ def danger_of(text: str, known: Mapping[str, str] = _NONE) -> Danger:
         _readable(safer),
         target.replace("…", "") if top.level.asks else "",
     )
+
+
+def folder_of(text: str, folder: str, known: Mapping[str, str] = _NONE) -> str:
+    """The folder in which a text that begins in `folder` does what it asks for; empty where that cannot be told."""
+    try:
+        return joined_folder(text, _judged(text, known)[2], folder)
+    except RecursionError:
+        return ""
+
+
+def _judged(text: str, known: Mapping[str, str]) -> tuple[Script, list[tuple[Call, Finding]], list[Call]]:
+    """What the text runs, each command with its finding, and the `cd`s before the last that asks or within it."""
+    judge = Judge(known)
+    script = read_script(text, known)
+    judge.functions |= script.functions
+    judged: list[tuple[Call, Finding]] = []
+    behind: list[Call] = []
+    for call in script.calls:
+        finding = judge.call(call)
+        judged.append((call, finding))
+        if finding.level.asks:
+            behind = list(judge.moved)
+    return script, judged, behind
 
 
 def _readable(text: str) -> str:
@@ -86,12 +108,21 @@ def _runnable(safer: str, calls: list[Call]) -> str:
     return safer
 
 
+def _there(safer: str, text: str, behind: list[Call]) -> str:
+    """The safer form where the command acts: behind the same `cd`; none where nobody can tell which folder that is."""
+    if not safer or not behind:
+        return safer
+    goal = begins_in(text, behind)
+    return "" if goal is None else f"cd {goal.shown} && {safer}"
+
+
 class Judge:
     """The bench: judges commands and texts within commands, as deep as they go."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self.known = known
         self.functions: set[str] = set()
+        self.moved: list[Call] = []
         self._depth = 0
 
     def script(self, text: str, *, elsewhere: bool = False, feed: Feed | None = None) -> Finding:
@@ -117,6 +148,8 @@ class Judge:
     def _program(self, call: Call) -> Finding:
         if not call.words:
             return READING
+        if moves(call):
+            self.moved.append(call)
         first = call.words[0]
         if not first.known:
             return cannot_tell(f"which program {first.text} is cannot be told")

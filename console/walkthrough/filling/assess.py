@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from console.core.operations import Refused
 from console.core.runbooks.danger import Danger, Level
@@ -24,6 +26,8 @@ from console.walkthrough.redaction.redact import redacted
 
 # What a tired person can type without a slip, and what a dialog shows in one row.
 LONGEST_TARGET = 48
+# A path in such a command is one of another machine.
+_ELSEWHERE = re.compile(r"(sudo )?(ssh|mosh)\b|(sudo )?(kubectl|oc|docker|podman|nerdctl|crictl|lxc)\b.* (exec|run)\b")
 
 
 def assess(
@@ -34,13 +38,14 @@ def assess(
     secrets: Mapping[str, str],
     environ: Mapping[str, str],
     system: str,
+    folder: str = "",
 ) -> Assessment:
     """A step as it would run now. Raises KeyError for a number that is not there; nothing else.
 
     placeholders: the runbook's; values, secrets: the answers by name. environ: what blocks are given. system: the name
-    that is to be typed where neither the file nor the command has one.
+    that is to be typed where neither the file nor the command has one. folder: in which it would begin, where known.
     """
-    return assess_filled(runbook, number, placeholders, values, secrets, environ, system)[0]
+    return assess_filled(runbook, number, placeholders, values, secrets, environ, system, folder)[0]
 
 
 def assess_filled(
@@ -51,6 +56,7 @@ def assess_filled(
     secrets: Mapping[str, str],
     environ: Mapping[str, str],
     system: str,
+    folder: str = "",
 ) -> tuple[Assessment, Filled]:
     """The same with what the step is given: the environment that its values need, secrets included."""
     step = runbook.step(number)
@@ -66,7 +72,8 @@ def assess_filled(
     except Refused as refused:
         why_not = why_not or str(refused)
     plain = with_stand_ins(done.text, options)
-    danger = danger_in(plain, options, {**environ, **_shown(done.environ, placeholders, secrets)})
+    variables = {**environ, **_shown(done.environ, placeholders, secrets)}
+    danger = _in_folder(danger_in(plain, options, variables), plain, folder, variables)
     why_not = why_not or unsound(plain, options)
     danger = _without_secrets(danger, secrets)
     return (
@@ -79,6 +86,7 @@ def assess_filled(
             why_not=why_not,
             target=(step.options.target or _to_type(danger.target) or system) if danger.level.asks else "",
             variables=tuple(sorted(done.environ)),
+            folder=folder,
         ),
         done,
     )
@@ -88,6 +96,22 @@ def _to_type(name: str) -> str:
     """What a person types of a name: of a path its last part; nothing of what nobody would type out."""
     last = name.rstrip("/").rpartition("/")[2] if name.startswith(("/", "./", "../", "~/")) else name
     return last if len(last) <= LONGEST_TARGET and last.isprintable() and not last.isspace() else ""
+
+
+def _in_folder(danger: Danger, text: str, folder: str, known: Mapping[str, str]) -> Danger:
+    """The danger with the folder first, where what a relative path names depends on it."""
+    if not folder or not danger.level.asks or all(_ELSEWHERE.match(command) for command in danger.commands):
+        return danger
+    if not any(kind in ("file", "path") and _is_relative(name) for kind, name in danger.touches):
+        return danger
+    from console.walkthrough.danger.judging import folder_of
+
+    acts = folder_of(text, folder, known)
+    return replace(danger, touches=(("folder", acts), *danger.touches)) if acts else danger
+
+
+def _is_relative(path: str) -> bool:
+    return not path.startswith(("/", "~", "$", "-")) and "://" not in path
 
 
 def _without_secrets(danger: Danger, secrets: Mapping[str, str]) -> Danger:
