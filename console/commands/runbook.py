@@ -20,7 +20,8 @@ EXAMPLES = """examples:
   hakgal-console runbook runs                              every run, those that are open first
   hakgal-console runbook export RUN -o incident.md         what was done and what came of it, as Markdown
 
-check needs no system, and runs nothing. A file is never changed.
+check and show of a file need no system, and run nothing. A file is never changed. A run of a file belongs to the system
+that is named, else to that of the file's folder, else to the one used last, else to `local`: this machine, no servers.
 
 exit codes of check: 0 no fault, 1 faults, 2 a file or folder is not there
 of run: 0 every step is settled, 1 steps are left or one failed, 2 refused, 3 a person is needed and there is no

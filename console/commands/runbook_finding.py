@@ -8,22 +8,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
-from console.commands.choosing import Choice, choose, load
+from console.commands.choosing import Choice, pick_environment
 from console.commands.desk_of import desk_of
+from console.commands.runbook_place import has_local, local, system_of
 from console.commands.wishes import Unclear, wish_of
 from console.core.operations import Refused
-from console.core.system import System
 from console.engine.engine import Engine
 
 MARKDOWN = (".md", ".markdown")
-
-
-def system_of(arguments: argparse.Namespace) -> System:
-    """The system that is meant. Raises Unclear."""
-    wish = wish_of(arguments)
-    if wish is None:
-        raise Unclear("say which system: --system with its name, or the path of a system.yaml")
-    return load(wish.system)
 
 
 def runbook_of(named: str, arguments: argparse.Namespace) -> Path:
@@ -31,6 +23,8 @@ def runbook_of(named: str, arguments: argparse.Namespace) -> Path:
     path = Path(named).expanduser()
     if path.is_file():
         return path
+    if path.is_dir():
+        raise Unclear(f"{path} is a folder; name one Markdown file in it")
     if "/" in named or path.suffix in MARKDOWN:
         known = [] if "/" in named else _in_system(named, arguments)
         if known:
@@ -54,8 +48,8 @@ def _in_system(named: str, arguments: argparse.Namespace) -> list[Path]:
 def choices_of(arguments: argparse.Namespace) -> list[Choice]:
     """The environments to look in: the one that is named, else all of the system's. Raises Unclear."""
     system = system_of(arguments)
-    choice = choose(arguments) if arguments.env is not None else None
-    return [choice] if choice else [Choice(system, environment) for environment in system.environments]
+    named = pick_environment(system, arguments.env) if arguments.env is not None else None
+    return [Choice(system, named)] if named else [Choice(system, environment) for environment in system.environments]
 
 
 @contextmanager
@@ -69,7 +63,10 @@ def books_of(choice: Choice, *, read_only: bool) -> Iterator[Engine]:
 def environment_of(run: str, arguments: argparse.Namespace) -> Choice:
     """The environment in which a run was begun. Raises Unclear where there is no such run."""
     known: list[str] = []
-    for choice in choices_of(arguments):
+    choices = choices_of(arguments)
+    if arguments.system is None and arguments.env is None and has_local():
+        choices.append(local())
+    for choice in choices:
         with books_of(choice, read_only=True) as engine:
             try:
                 engine.runbooks.run(run)

@@ -8,7 +8,8 @@ from dataclasses import fields
 
 from console.commands.plain import as_json
 from console.commands.runbook_check import looked_at
-from console.commands.runbook_finding import books_of, choices_of, runbook_of, system_of
+from console.commands.runbook_finding import books_of, choices_of, runbook_of
+from console.commands.runbook_place import system_of
 from console.commands.runbook_words import called, told
 from console.core.operations import Refused
 from console.core.runbooks.document import Options, Runbook, StepKind

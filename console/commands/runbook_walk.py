@@ -7,10 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.commands.choosing import Choice, must_choose, remember
+from console.commands.choosing import Choice, remember
 from console.commands.runbook_filling import fill, given_values
 from console.commands.runbook_finding import books_of, environment_of, runbook_of
 from console.commands.runbook_person import NobodyThere, Person, follow_step
+from console.commands.runbook_place import place_of
 from console.commands.runbook_words import called, printed, shown, told
 from console.commands.wishes import Unclear
 from console.core.operations import Refused
@@ -44,8 +45,9 @@ def walk(arguments: argparse.Namespace) -> int:
         choice = environment_of(arguments.resume, arguments)
     else:
         path = runbook_of(arguments.runbook, arguments)
-        choice = must_choose(arguments, changes=True)
-    remember(choice)
+        choice = place_of(path, arguments)
+    if choice.system.path.is_file():
+        remember(choice)
     with books_of(choice, read_only=arguments.read_only) as engine:
         person = Person()
         desk = engine.runbooks
@@ -127,7 +129,7 @@ class _Walk:
     def go(self) -> int:
         """Walk to the end, or to where the person leaves; the exit code."""
         run = self._desk.run(self._id)
-        print(told(f"{run.title}  {run.environment}  run {run.id}"))
+        print(told(f"{run.title}  system {run.system}, environment {run.environment}  run {run.id}"))
         here = run.step(run.here)
         number = next_open(run, here.number) if here.mark.settled or is_passed(run, here) else here.number
         while number is not None:

@@ -163,6 +163,39 @@ def test_a_check_is_shown_and_exported_with_its_whole_text(run: Run, folder: Pat
     assert whole in run("export", str(only_run(run)["id"])).stdout
 
 
+def test_any_file_is_walked_where_no_system_was_ever_used(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "any.md"
+    path.write_text("# Any\n\n```bash\necho it ran\n```\n")
+    walked = run("run", str(path), "--yes-reads", system=False)
+    assert walked.returncode == 0, walked.stderr
+    assert "system local, environment here" in walked.stdout.splitlines()[0] and "it ran" in walked.stdout
+    (found,) = json.loads(run("runs", "--json", system=False).stdout)["runs"]
+    assert "it ran" in run("export", found["id"], system=False).stdout
+    assert run("export", found["id"], "--system", "local", system=False).returncode == 0
+    assert run("run", str(path), "--env", "production", system=False).returncode == 2
+
+
+def test_a_file_belongs_to_the_system_of_its_folder_then_to_the_one_used_last(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "any.md"
+    path.write_text("# Any\n\n```bash\ntrue\n```\n")
+    inside = run("run", str(folder / "reads.md"), "--yes-reads", system=False)
+    assert "system tiny, environment test" in inside.stdout.splitlines()[0]
+    outside = run("run", str(path), "--yes-reads", system=False)
+    assert "system tiny, environment test" in outside.stdout.splitlines()[0]
+    folder.rename(tmp_path / "away")
+    first = run("run", str(path), "--yes-reads", system=False).stdout.splitlines()[0]
+    assert "system local, environment here" in first
+    (tmp_path / "away").rename(folder)
+    assert run("export", first.split()[-1], system=False).returncode == 0, "it is found without its system's name"
+
+
+def test_a_folder_is_called_one(run: Run, folder: Path) -> None:
+    for verb in ("show", "run"):
+        assert f"{folder} is a folder" in run(verb, str(folder)).stderr
+
+
 def test_a_run_without_a_terminal_goes_as_far_as_it_may_and_says_why_it_stops(run: Run, folder: Path) -> None:
     refused = run("run", "reads")
     assert refused.returncode == 3, refused.stderr
