@@ -16,6 +16,7 @@ from console.core.picture import Picture
 from console.core.runbooks.document import Runbook, StepKind
 from console.core.runbooks.runs import Mark
 from screens import runbook_page
+from screens.opening import OPENING
 from screens.room import Room
 from screens.runbook_keys import StepKeys
 from screens.runbook_walk import Walk
@@ -29,6 +30,8 @@ from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span
 
 WIDE = 100
+KEEPS = 6
+"""Seconds for which a sentence stands in place of the keys."""
 RENEW = 4
 """Seconds after which a run is read anew although nothing is heard of it: another console may go on with it."""
 
@@ -64,6 +67,8 @@ class RunbookRoom(StepKeys, Room):
         self._paged: object = None
         self._placed: object = None
         self._beats = 0
+        self._said = 0
+        self._passing: tuple[str, int, Mark] | None = None
 
     def content(self) -> Iterable[Widget]:
         """The run's line, the steps, the text, the output."""
@@ -105,9 +110,28 @@ class RunbookRoom(StepKeys, Room):
         if self.is_attached and self.console.ready:
             self.take(self.console.picture)
 
+    def say(self, sentence: str, ink: Ink = Ink.WARN) -> None:
+        """Show one sentence in place of the keys, for a while."""
+        self._said = self._beats
+        super().say(sentence, ink)
+
+    def pass_on(self, sentence: str, step: int) -> None:
+        """Say what holds only until a step stands otherwise."""
+        self.say(sentence)
+        self._passing = (sentence, step, self.walk.mark(step))
+
+    def _let_pass(self) -> None:
+        """Bring the keys back where what was said no longer holds."""
+        if self._passing is not None and self.walk.mark(self._passing[1]) is not self._passing[2]:
+            if self.says == self._passing[0]:
+                self.say("")
+            self._passing = None
+
     def ticked(self, now: datetime) -> None:
         """Let ages grow; now and then ask how the run stands, and what a step prints that runs elsewhere."""
         self._beats += 1
+        if self.says and not self.says.startswith(OPENING) and self._beats - self._said >= KEEPS:
+            self.say("")
         run = self.walk.run
         if run is not None and run.open and self._beats % RENEW == 0:
             self.walk.renew()
@@ -132,6 +156,7 @@ class RunbookRoom(StepKeys, Room):
         self._draw_page(document, now)
         self._draw_output(picture, now)
         self._draw_keys()
+        self._let_pass()
 
     def _draw_keys(self) -> None:
         """The keys of the last row: V first where the step at the cursor is to be verified."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -20,14 +17,13 @@ from screens.runbook_dialogs import EndDialog, EvidenceDialog, InputDialog, Skip
 from screens.runbook_form import FormScreen
 from screens.runbook_resume import ANEW, ChangesDialog, ResumeDialog
 from screens.runbook_run import RunDialog
+from screens.runbook_terminal import given_away
 from screens.runbook_walk import Walk
 from widgets.output import asks_for_secret
 from widgets.vocabulary import Ink
 from widgets.words import plural
 
 if TYPE_CHECKING:
-    from textual.app import App
-
     from widgets.output import Output
 
 
@@ -51,6 +47,10 @@ class StepKeys(Place):
     def seen(self) -> bool:
         """Whether nothing lies over this screen."""
         return self.console.screen is cast(object, self)
+
+    def pass_on(self, sentence: str, step: int) -> None:
+        """Say what holds only until a step stands otherwise."""
+        raise NotImplementedError
 
     def walked(self) -> None:
         """What is known of the runbook or its run is new."""
@@ -208,7 +208,7 @@ class StepKeys(Place):
         elif not step.runnable or step.kind is StepKind.NOTE:
             self.console.say(f"shown, never run: {step.why_not or 'it is not a shell block'}")
         elif running:
-            self.console.say(f"step {running} still runs; x stops it, i answers it")
+            self.pass_on(f"step {running} still runs; x stops it, i answers it", running)
         else:
             shown = walk.assessed.get(step.number)
             walk.act(
@@ -267,7 +267,7 @@ class StepKeys(Place):
         if self.at_hand() is None:
             return
         if running := self.walk.running():
-            self.console.say(f"step {running} still runs; x stops it")
+            self.pass_on(f"step {running} still runs; x stops it", running)
             return
 
         def began(operation: Operation) -> None:
@@ -293,7 +293,7 @@ class StepKeys(Place):
                 self.console.say("nothing runs here")
             return
         if walk.act("stopping", lambda desk, run: desk.stop(run, at)):
-            self.console.say("stopping: INT, then TERM, then KILL")
+            self.pass_on("stopping: INT, then TERM, then KILL", at or walk.running())
 
     def do_answer_step(self) -> None:
         """Type a line to the step that runs."""
@@ -382,16 +382,3 @@ class StepKeys(Place):
         self.dismiss(None)  # type: ignore[attr-defined]
         if running := self.walk.running():
             self.console.say(f"step {running} goes on; open the runbook again to see it", Ink.OK)
-
-
-@contextmanager
-def given_away(console: object) -> Iterator[None]:
-    """The terminal is another program's meanwhile; Ctrl-C is for that one. Raises SuspendNotSupported."""
-    app: App[object] = console  # type: ignore[assignment]
-    with app.suspend():
-        # A handler, not SIG_IGN: what is started inherits what is ignored.
-        before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)

@@ -172,6 +172,25 @@ async def test_nothing_else_is_started_while_a_step_runs() -> None:
         await console.shows("step 2 still runs; x stops it")
 
 
+async def test_what_is_said_gives_the_keys_back_after_a_while_and_when_the_step_is_over() -> None:
+    async with walked(begun=True) as console:
+        keys = console.text.splitlines()[-1]
+        await console.reads(2)
+        await console.at(7)
+        await console.press("enter")
+        await console.shows("step 2 still runs")
+        for _second in range(6):
+            console.room.ticked(pictures.NOW)
+        await console.pilot.pause()
+        assert "still runs" not in console.text and " Enter run " in console.text.splitlines()[-1]
+        await console.press("x")
+        await console.shows("stopping: INT, then TERM, then KILL")
+        console.played.end_step(console.run, 2, 130)
+        await console.shows("failed 130")
+        await console.idle()
+        assert console.text.splitlines()[-1] == keys
+
+
 async def test_a_failed_step_says_what_to_press_and_how_its_output_differs() -> None:
     async with walked(begun=True) as console:
         await console.reads(2)
