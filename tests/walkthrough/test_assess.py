@@ -60,6 +60,17 @@ def test_a_filled_step_is_the_exact_command_with_its_digest():
         ("rm -r ./build/", "build"),
         (f"rm {'x' * 49}", "hak-gal"),
         ("rm cache.db", "cache.db"),
+        ("rm -rf /srv/app/*", "hak-gal"),
+        ("rm -rf *", "hak-gal"),
+        ("rm -rf .", "hak-gal"),
+        ("rm -rf ..", "hak-gal"),
+        ("rm -rf ../..", "hak-gal"),
+        ("rm -rf ./", "hak-gal"),
+        ("rm -rf logs-[0-9]", "hak-gal"),
+        ("rm app.{log,old}", "hak-gal"),
+        ("rm -- -f", "hak-gal"),
+        ("rm -- _", "hak-gal"),
+        ("rm -- '#'", "hak-gal"),
     ],
 )
 def test_of_a_path_its_last_part_is_typed_and_nothing_too_long(text: str, target: str):
@@ -77,6 +88,11 @@ def test_the_target_is_the_files_own_then_the_commands_then_the_systems():
     assert assessed(book, 2).target == "now"
     unnamed = assessed(book, 3)
     assert unnamed.target == (unnamed.danger.target or "hak-gal")
+
+
+def test_no_sign_that_a_file_has_for_a_target_is_asked_for():
+    for target in ("*", ".", "..", "-f", "/"):
+        assert assessed(of(step(1, "kubectl delete pod x", options=Options(target=target))), 1).target == "x"
 
 
 def test_an_answer_raises_the_danger_of_what_it_completes():

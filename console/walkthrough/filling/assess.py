@@ -26,6 +26,7 @@ from console.walkthrough.redaction.redact import redacted
 
 # What a tired person can type without a slip, and what a dialog shows in one row.
 LONGEST_TARGET = 48
+_GLOB = re.compile(r"[*?\[\]{}]")
 # A path in such a command is one of another machine.
 _ELSEWHERE = re.compile(r"(sudo )?(ssh|mosh)\b|(sudo )?(kubectl|oc|docker|podman|nerdctl|crictl|lxc)\b.* (exec|run)\b")
 
@@ -84,7 +85,7 @@ def assess_filled(
             danger=danger,
             missing=missing,
             why_not=why_not,
-            target=(step.options.target or _to_type(danger.target) or system) if danger.level.asks else "",
+            target=(_spoken(step.options.target) or _to_type(danger.target) or system) if danger.level.asks else "",
             variables=tuple(sorted(done.environ)),
             folder=folder,
         ),
@@ -95,7 +96,14 @@ def assess_filled(
 def _to_type(name: str) -> str:
     """What a person types of a name: of a path its last part; nothing of what nobody would type out."""
     last = name.rstrip("/").rpartition("/")[2] if name.startswith(("/", "./", "../", "~/")) else name
-    return last if len(last) <= LONGEST_TARGET and last.isprintable() and not last.isspace() else ""
+    return (
+        last if len(last) <= LONGEST_TARGET and last.isprintable() and not _GLOB.search(last) and _spoken(last) else ""
+    )
+
+
+def _spoken(name: str) -> str:
+    """The name where it names something: neither a flag nor nothing but signs, which a hand types without the head."""
+    return "" if name.startswith("-") or not re.search(r"[^\W_]", name) else name
 
 
 def _in_folder(danger: Danger, text: str, folder: str, known: Mapping[str, str]) -> Danger:
