@@ -8,10 +8,11 @@ from console.commands.runbook_person import Person
 from console.commands.runbook_words import told
 from console.commands.wishes import Unclear
 from console.core.operations import Refused
-from console.core.runbooks.filling import Placeholder, Question
+from console.core.runbooks.filling import Placeholder, Question, Want
 from console.engine.runbook_desk import RunbookDesk
 
 MOST_CHOICES = 8
+NUMBERS = frozenset((Want.NUMBER, Want.PORT))
 MARKS = tuple(f"#{number}" for number in range(1, MOST_CHOICES + 1))
 
 
@@ -73,14 +74,15 @@ def _ask(desk: RunbookDesk, run: str, question: Question, person: Person) -> Non
     placeholder = question.placeholder
     label = told(f"{placeholder.written} ({placeholder.want.value})")
     offered = tuple(dict.fromkeys(each for each in (question.value, *question.choices, placeholder.default) if each))
+    choices = _choices(placeholder, offered)
     for mark, choice in zip(MARKS, offered, strict=False):
         print(told(f"  {mark} {choice}"))
     while True:
         if placeholder.secret:
-            value = person.ask_masked(f"{label}, not shown: ")
+            value = person.ask_masked(f"{label}{_ways(question, {})}, not shown: ")
         else:
-            value = person.ask(f"{label}{', a value or one of # above' if offered else ''}: ")
-            value = dict(zip(MARKS, offered, strict=False)).get(value, value)
+            value = person.ask(f"{label}{_ways(question, choices)}: ")
+            value = choices.get(value, value)
         if not value:
             if question.answered:
                 return
@@ -90,6 +92,23 @@ def _ask(desk: RunbookDesk, run: str, question: Question, person: Person) -> Non
         if not fault:
             return
         print(told(fault))
+
+
+def _choices(placeholder: Placeholder, offered: Sequence[str]) -> dict[str, str]:
+    """What may be typed for each value that is offered: `#1`, and `1` where a number cannot be the value itself."""
+    marked = dict(zip(MARKS, offered, strict=False))
+    if placeholder.want in NUMBERS or any(each.isdigit() for each in offered):
+        return marked
+    return marked | {mark.removeprefix("#"): value for mark, value in marked.items()}
+
+
+def _ways(question: Question, choices: Mapping[str, str]) -> str:
+    """What else than a value may be typed."""
+    number = "" if not choices else "a number above takes it" if "1" in choices else "#1 takes the first above"
+    kept = ""
+    if question.answered:
+        kept = "Enter keeps what was given" if question.placeholder.secret else f"Enter keeps {question.value}"
+    return "".join(f", {each}" for each in (number, kept) if each)
 
 
 def _is(one: Question, other: Question) -> bool:

@@ -15,6 +15,7 @@ from console.commands.runbook_words import printed, told
 from console.core.operations import Operation, Refused
 from console.core.states import Outcome
 from console.engine.engine import Engine
+from console.walkthrough.redaction.redact import CONTROL
 
 LOOK = timedelta(seconds=0.1)
 # A line that stands so long without its end is shown: it may be a question.
@@ -55,8 +56,8 @@ class Person:
             print()
             raise NobodyThere from None
 
-    def choose(self, question: str, answers: dict[str, str], default: str = "") -> str:
-        """One of the keys of `answers`; its words explain them."""
+    def choose(self, question: str, answers: dict[str, str], default: str = "", enter: str = "") -> str:
+        """One of the keys of `answers`; its words explain them. enter: what is said to Enter where it means nothing."""
         words = "  ".join(f"[{key}] {word}{' (Enter)' if key == default else ''}" for key, word in answers.items())
         while True:
             said = self.ask(f"{question}{words} > ").lower() or default
@@ -65,7 +66,7 @@ class Person:
             near = [key for key, word in answers.items() if said and word.startswith(said)]
             if near:
                 return near[0]
-            print(f"say one of {', '.join(answers)}")
+            print(enter if enter and not said else f"say one of {', '.join(answers)}")
 
     def typed(self, within: float) -> list[str]:
         """Lines that were typed without being asked for, waiting at most so many seconds for them."""
@@ -99,7 +100,7 @@ def follow_step(
             if now.outcome is not Outcome.RUNNING:
                 return now
             for line in person.typed(0):
-                screen.broken()
+                screen.answered(line)
                 send(line)
         except KeyboardInterrupt:
             if stopping:
@@ -122,6 +123,7 @@ class _Screen:
         self._standing = ""
         self._since = 0.0
         self._open = ""
+        self._asked = self._answer = ""
 
     def show(self, operation: Operation, *, over: bool) -> None:
         lines = operation.lines
@@ -138,13 +140,21 @@ class _Screen:
         if not over and len(lines) > self._told - before:
             self._stand(lines[-1])
 
-    def broken(self) -> None:
-        """What stood there was answered, which has ended its line."""
+    def answered(self, typed: str) -> None:
+        """What stood there was answered: the terminal has shown the answer behind it and ended the line."""
+        if self._open:
+            self._asked, self._answer = CONTROL.sub("", self._open), typed
         self._open = self._standing = ""
 
     def _line(self, line: str) -> None:
         shown = printed(line)
-        if self._open:
+        plain = CONTROL.sub("", line)
+        asked, self._asked = self._asked, ""
+        if asked and plain.startswith(asked):
+            # The question with its answer stands there already; what a step says instead of the answer does not.
+            if (rest := plain.removeprefix(asked)) not in (self._answer, ""):
+                print(rest, flush=True)
+        elif self._open:
             rest = shown.removeprefix(self._open)
             print(rest if rest != shown else f"\n{shown}", flush=True)
         else:

@@ -180,12 +180,12 @@ class _Walk:
         if place.state.mark is Mark.UNKNOWN:
             return self._verify(place)
         if place.step.kind is StepKind.CHECK:
-            return self._choose(place, {"t": "tick"}, "t")
+            return self._choose(place, {"t": "tick"}, enter="t ticks it")
         seen = self._desk.assess(self._id, place.step.number)
         if seen.missing and self._person.there:
             fill(self._desk, self._id, {}, self._person, only=[each.name for each in seen.missing])
             seen = self._desk.assess(self._id, place.step.number)
-        self._show(seen)
+        self._show(place, seen)
         if seen.why_not:
             return self._choose(place, {"t": "done by hand"})
         if self._yes_reads and not seen.target and place.state.mark is Mark.TODO and not place.step.options.interactive:
@@ -193,13 +193,19 @@ class _Walk:
         return self._choose(place, {"r": "run", "t": "done by hand"}, "" if seen.target else "r", seen)
 
     def _choose(
-        self, place: _Place, first: dict[str, str], default: str = "", seen: Assessment | None = None
+        self,
+        place: _Place,
+        first: dict[str, str],
+        default: str = "",
+        seen: Assessment | None = None,
+        *,
+        enter: str = "",
     ) -> int | None:
         """What the person wants with a step, until it is settled or left."""
         number = place.step.number
         answers = {**first, "s": "skip", "n": "note", "e": "evidence", "v": "values", "g": "go to", "q": "quit"}
         while True:
-            said = self._person.choose("", answers, default)
+            said = self._person.choose("", answers, default, enter)
             try:
                 match said:
                     case "r" if seen is not None:
@@ -304,10 +310,13 @@ class _Walk:
         choice = f"  alternative: {place.step.choice}" if place.step.choice else ""
         many = len(self._document.steps)
         print(told(f"\n{place.step.number}/{many}  line {place.step.line}  {heads}".lstrip("\n")).rstrip())
-        print(told(f"  {called(place.step)}{choice}{mark}"))
+        margin = "    " if called(place.step) == place.step.text.strip() else "  "
+        print(told(f"{margin}{called(place.step)}{choice}{mark}"))
 
-    def _show(self, seen: Assessment) -> None:
-        print(shown("\n".join(f"    {line}" for line in seen.command.rstrip("\n").splitlines())))
+    def _show(self, place: _Place, seen: Assessment) -> None:
+        # A command of one line is what the step is called, and stands there already.
+        if seen.command.strip() != called(place.step):
+            print(shown("\n".join(f"    {line}" for line in seen.command.rstrip("\n").splitlines())))
         if seen.why_not:
             print(told(f"  cannot be run: {seen.why_not}"))
             return

@@ -143,6 +143,8 @@ def test_a_runbook_is_walked_through_by_keys(opened: list[Terminal], folder: Pat
     terminal.answer("not shown: ", secret)
     terminal.expect("given: ")
     terminal.answer("the pods are well", "")
+    terminal.expect("t ticks it")
+    terminal.answer("[q] quit", "t")
     terminal.expect("DESTROYS")
     assert "gone" in terminal.expect("[q] quit")
     terminal.type("r\n")
@@ -153,8 +155,10 @@ def test_a_runbook_is_walked_through_by_keys(opened: list[Terminal], folder: Pat
     asked = re.search(r"type (\S+) to run it: ", terminal.said)
     assert asked is not None
     terminal.answer("to run it: ", asked[1])
+    terminal.expect("'; read -r answer")
     terminal.answer("go on? ", "yes please")
-    terminal.expect("answered yes please")
+    between = terminal.expect("answered yes please")
+    assert "go on? " not in between and between.count("yes please") == 1, "the terminal has shown the answer"
     assert not (tmp_path / "gone").exists()
     terminal.expect("exit 3")
     terminal.answer("[q] quit", "s")
@@ -246,3 +250,25 @@ def test_an_interactive_step_has_the_terminal(opened: list[Terminal], folder: Pa
     terminal.answer("how did it end? ", "done")
     assert terminal.end() == 0
     assert "four" not in terminal.said
+
+
+def test_a_command_of_one_line_stands_there_once_and_values_are_kept_or_taken_by_number(
+    opened: list[Terminal], folder: Path
+) -> None:
+    (folder / "one.md").write_text("# One\n\n```bash\necho only once\n```\n\n```bash\necho <name>\n```\n")
+    terminal = walk(opened, folder, "run", "one")
+    assert terminal.answer("[q] quit", "r").count("echo only once") == 1
+    terminal.answer("(text): ", "bob")
+    terminal.expect("    echo bob")
+    terminal.answer("[q] quit", "v")
+    terminal.expect("#1 bob")
+    terminal.answer("Enter keeps bob: ", "")
+    terminal.expect("    echo bob")
+    terminal.answer("[q] quit", "v")
+    terminal.answer("a number above takes it", "ann")
+    terminal.expect("    echo ann")
+    terminal.answer("[q] quit", "v")
+    terminal.answer("a number above takes it", "1")
+    terminal.expect("    echo ann")
+    terminal.answer("[q] quit", "q")
+    assert terminal.end() == 1
