@@ -95,6 +95,27 @@ def test_no_sign_that_a_file_has_for_a_target_is_asked_for():
         assert assessed(of(step(1, "kubectl delete pod x", options=Options(target=target))), 1).target == "x"
 
 
+@pytest.mark.parametrize(
+    ("text", "why", "touches"),
+    [
+        ("kubectl delete pod <pod-name>", "<pod-name>", ("pod", "<pod-name>")),
+        ("ssh deploy@<host> reboot", "", ("host", "<host>")),
+        ("kubectl -n {{ns}} scale deploy/<name> --replicas=<count>", "<name>", ("namespace", "{{ns}}")),
+        ("curl -X DELETE <url>/x", "<url>/x", ("host", "<url>")),
+        ("psql -h <host> -c 'drop table <table>'", "<table>", ("table", "<table>")),
+        ("systemctl restart <service>", "<service>", ("service", "<service>")),
+        ("rm -r /srv/<dir>/old", "/srv/<dir>/old", ("file", "/srv/<dir>/old")),
+    ],
+)
+def test_an_open_placeholder_is_told_as_it_is_written_and_is_no_name_to_type(text, why, touches):
+    found = assessed(of(text), 1)
+    assert found.danger.level.asks and found.missing
+    assert why in found.danger.why
+    assert touches[1] in dict(found.danger.touches)[touches[0]]
+    assert found.target == "hak-gal"
+    assert "4731" not in repr(found)
+
+
 def test_an_answer_raises_the_danger_of_what_it_completes():
     book = of("kubectl scale deploy <deployment> --replicas=<replicas>")
     assert assessed(book, 1, {"deployment": "api", "replicas": "3"}).danger.level is Level.CHANGES

@@ -11,7 +11,7 @@ from console.core.operations import Refused
 from console.core.runbooks.danger import Danger, Level
 from console.core.runbooks.document import Options, Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment, Placeholder
-from console.walkthrough.filling.finding import speaks_shell
+from console.walkthrough.filling.finding import marked_in, speaks_shell
 from console.walkthrough.filling.names import key_of
 from console.walkthrough.filling.placeholders import (
     Filled,
@@ -75,6 +75,8 @@ def assess_filled(
     plain = with_stand_ins(done.text, options)
     variables = {**environ, **_shown(done.environ, placeholders, secrets)}
     danger = _in_folder(danger_in(plain, options, variables), plain, folder, variables)
+    if plain != done.text:
+        danger = _as_written(danger, done.text, options, folder, variables)
     why_not = why_not or unsound(plain, options)
     danger = _without_secrets(danger, secrets)
     return (
@@ -116,6 +118,28 @@ def _in_folder(danger: Danger, text: str, folder: str, known: Mapping[str, str])
 
     acts = folder_of(text, folder, known)
     return replace(danger, touches=(("folder", acts), *danger.touches)) if acts else danger
+
+
+def _as_written(danger: Danger, text: str, options: Options, folder: str, known: Mapping[str, str]) -> Danger:
+    """The danger of a text with open placeholders, told by them as they are written; they have no name to type yet."""
+    marked, marks = marked_in(text, options)
+    told = _in_folder(danger_in(marked, options, known), marked, folder, known)
+    if told.level is not danger.level:
+        # What stands there decides: what is told of the plain words is the nearest there is.
+        return replace(danger, target="")
+
+    def written(said: str) -> str:
+        for mark, placeholder in marks:
+            said = said.replace(mark, placeholder)
+        return said
+
+    return Danger(
+        told.level,
+        written(told.why),
+        tuple(map(written, told.commands)),
+        tuple(dict.fromkeys((kind, written(name)) for kind, name in told.touches)),
+        written(told.safer),
+    )
 
 
 def _is_relative(path: str) -> bool:

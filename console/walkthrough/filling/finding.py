@@ -154,6 +154,11 @@ _TELLS = re.compile(
 )
 
 
+_EXPANSION = re.compile(r"\$\{HAKGAL_VALUE_\w+\}")
+# A port as well as a count.
+_FIRST_MARK = 47310
+
+
 def stood_in(text: str, spots: tuple[Spot, ...]) -> str:
     """The text with a harmless word of the same kind at each of the places."""
     parts: list[str] = []
@@ -162,6 +167,34 @@ def stood_in(text: str, spots: tuple[Spot, ...]) -> str:
         parts += [text[at : spot.start], _stand_in(spot, text)]
         at = spot.end
     return "".join((*parts, text[at:]))
+
+
+def marked_in(text: str, options: Options) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """As `stood_in`, with words that stand nowhere else in the text, and pairs of such a word and the placeholder as it
+    is written, the longest first.
+    """
+    parts: list[str] = []
+    marks: list[tuple[str, str]] = []
+    at = 0
+    for number, spot in enumerate(spots_of(text, options), _FIRST_MARK):
+        plain = _stand_in(spot, text)
+        written = text[spot.start : spot.end]
+        word = plain
+        if expansion := _EXPANSION.search(plain):
+            marks.append((expansion[0], written))
+        elif not spot.glued and str(number) not in text:
+            # A number stays one, and the word of a URL is a part of its host.
+            word = (
+                str(number)
+                if plain.isdigit()
+                else re.sub(r"(?=\.invalid$)|(?<!\.invalid)$", str(number), plain, count=1)
+            )
+            if host := word.partition("://")[2]:
+                marks.append((host, written))
+            marks.append((word, written))
+        parts += [text[at : spot.start], word]
+        at = spot.end
+    return "".join((*parts, text[at:])), tuple(sorted(marks, key=lambda mark: -len(mark[0])))
 
 
 def _stand_in(spot: Spot, text: str) -> str:
