@@ -24,8 +24,8 @@ from widgets.folds import Headed, Line, Page
 from widgets.footer import Footer
 from widgets.listing import Lines
 from widgets.output import Output, asks
-from widgets.rows import EMPTY, Row, ends, row
-from widgets.steps import Steps
+from widgets.rows import EMPTY, Row, ends, fit, row, width_of
+from widgets.steps import Steps, is_through
 from widgets.vocabulary import Ink
 from widgets.words import clean, plural, span
 
@@ -34,6 +34,17 @@ KEEPS = 6
 """Seconds for which a sentence stands in place of the keys."""
 RENEW = 4
 """Seconds after which a run is read anew although nothing is heard of it: another console may go on with it."""
+
+
+def alert_words(picture: Picture) -> Row:
+    """`1 alert fires: DB pool exhausted`, for what is fixed here is seen in the alerts first."""
+    firing = picture.alerts.firing
+    if picture.alerts.checked_at is None:
+        return row(("alerts not judged yet ", Ink.DIM))
+    if not firing:
+        return row(("no alert fires ", Ink.DIM))
+    names = ", ".join(clean(alert.title) for alert in firing)
+    return row((f"{plural(len(firing), 'alert')} {'fires' if len(firing) == 1 else 'fire'}: {names} ", Ink.BAD))
 
 
 class RunbookRoom(StepKeys, Room):
@@ -179,21 +190,29 @@ class RunbookRoom(StepKeys, Room):
     def _run_row(self, picture: Picture, now: datetime) -> Row:
         run, document = self.walk.run, self.walk.document
         target = row((f"{clean(picture.system)} in ", Ink.DIM), (f"{picture.environment.upper()} ", Ink.STRONG))
+        alerts = alert_words(picture)
+        alerts = fit(alerts, min(width_of(alerts), self.size.width // 2), self.look.glyphs.cut)
+        # The title says the system as well, so that where there is no room the alerts stand for it.
+        target = (*alerts, *row("   "), *target) if self.size.width >= WIDE else alerts
         if run is None:
             faults = plural(len(document.faults), "fault") + " in the file  " if document and document.faults else ""
             begins = "no run yet; the first Enter, t or s begins one"
             words = row((f" {begins}" if document is not None else "", Ink.DIM))
             return ends(words, row((faults, Ink.WARN), *target), self.size.width, self.look.glyphs.cut)
         if not run.open:
-            over = row((" ENDED ", Ink.BADGE), f" {clean(run.outcome)}", (f"   run {run.id}", Ink.DIM))
-            return ends(over, target, self.size.width, self.look.glyphs.cut)
+            ended = row((" ENDED ", Ink.BADGE), f" {clean(run.outcome)}", (f"   run {run.id}", Ink.DIM))
+            return ends(ended, target, self.size.width, self.look.glyphs.cut)
         last = run.ended or now
         running = self.walk.running()
+        failed = sum(step.mark is Mark.FAILED for step in run.steps)
+        over = ": E ends the run, w writes it down" if self.size.width >= WIDE and is_through(run) else ""
         left = row(
             (" run ", Ink.DIM),
             (run.id if self.size.width >= WIDE else run.id.rsplit("-", 1)[-1], Ink.STRONG),
             (f"  {span(last - run.began)}  ", Ink.TEXT),
             (f"step {running} runs" if running else self.walk.done, Ink.ACCENT if running else Ink.TEXT),
+            (f"  {failed} failed" if failed else "", Ink.BAD),
+            ("" if running else over, Ink.OK),
             (f"   {self.walk.doing}…" if self.walk.doing else "", Ink.ACCENT),
         )
         return ends(left, target, self.size.width, self.look.glyphs.cut)
@@ -207,7 +226,8 @@ class RunbookRoom(StepKeys, Room):
         assessment = walk.assessed.get(step.number)
         state = walk.run.step(step.number) if walk.run is not None and step.number <= len(walk.run.steps) else None
         quarter = int(now.timestamp()) // 15  # ages in it move in such steps
-        key = (document.digest, step.number, state, assessment, walk.trouble, quarter)
+        through = walk.run is not None and is_through(walk.run)
+        key = (document.digest, step.number, state, assessment, walk.trouble, through, quarter)
         if key != self._paged:
             self._paged = key
             told = runbook_page.step_page(

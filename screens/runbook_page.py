@@ -14,7 +14,7 @@ from console.core.units import spell
 from screens.folding import goes_on
 from widgets.folds import Line
 from widgets.rows import EMPTY, Row, row
-from widgets.steps import is_verified, lasted
+from widgets.steps import is_through, is_verified, lasted
 from widgets.vocabulary import Glyphs, Ink
 from widgets.words import ago, clean, plural, span
 
@@ -150,6 +150,8 @@ def step_page(
         lines.append(BLANK)
     first = len(lines)
     state = run.step(step.number) if run is not None and step.number <= len(run.steps) else None
+    if run is not None and is_through(run):
+        lines.append(said("", "every step is settled: E ends the run, w writes it down", Ink.OK))
     if trouble:
         lines.append(said(f"{glyphs.warn} ", trouble, Ink.WARN, Ink.WARN))
     if assessment is not None or not (trouble and step.runnable):

@@ -107,6 +107,12 @@ def progress(run: Run) -> tuple[int, int]:
     return sum(step.mark.settled for step in due), len(due)
 
 
+def is_through(run: Run) -> bool:
+    """Whether nothing is left to do in an open run but to end it."""
+    done, due = progress(run)
+    return run.open and 0 < due == done
+
+
 def done_words(run: Run) -> str:
     """`3 of 9 done`."""
     done, due = progress(run)

@@ -191,6 +191,35 @@ async def test_what_is_said_gives_the_keys_back_after_a_while_and_when_the_step_
         assert console.text.splitlines()[-1] == keys
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+async def test_at_the_end_it_says_what_to_do_and_before_it_how_many_failed(size: tuple[int, int]) -> None:
+    async with walked(size=size, begun=True) as console:
+        for step in console.played.all_runs[console.run].steps:
+            console.played.put(console.run, replace(step, mark=Mark.FAILED if step.number in (1, 2) else Mark.TICKED))
+        console.walk.renew()
+        await console.shows("2 failed")
+        assert "4 of 6 done" in console.text and "E ends the run" not in console.text
+        for step in console.played.all_runs[console.run].steps[:2]:
+            console.played.put(console.run, replace(step, mark=Mark.SKIPPED, reason="no need"))
+        console.walk.renew()
+        await console.shows("every step is settled: E ends the run, w writes it down")
+        assert "6 of 6 done" in console.text and "failed" not in console.text
+        console.played.end(console.run, "it is back")
+        console.walk.renew()
+        await console.shows(" ENDED ")
+        assert "every step is settled" not in console.text
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+async def test_whether_alerts_fire_is_seen_while_one_walks_through(size: tuple[int, int]) -> None:
+    async with walked(size=size, begun=True) as console:
+        await console.shows("no alert fires")
+        fires = pictures.trouble().alerts
+        console.desk.play(replace(console.desk.picture, alerts=fires))
+        await console.shows(f"{len(fires.firing)} alert")
+        assert fires.firing[0].title[:20] in console.text and "no alert fires" not in console.text
+
+
 async def test_a_failed_step_says_what_to_press_and_how_its_output_differs() -> None:
     async with walked(begun=True) as console:
         await console.reads(2)
