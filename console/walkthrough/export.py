@@ -24,6 +24,8 @@ CHUNK = 1 << 20
 TAIL = 1 << 19
 MOST_CHANGES = 400
 COPY = "runbook.md"
+# A sentence that begins with what is told of every attempt, and what it says behind that.
+SAID = re.compile(r"exit -?\d+ after [\d.]+ s(.*)", re.DOTALL)
 
 
 def run_as_markdown(run: Run, runbook: Runbook, folder: Path) -> str:
@@ -100,15 +102,17 @@ def _step(step: StepRun, written: Step | None, folder: Path) -> Iterator[str]:
         where += f", alternative {_words(step.choice)}"
     yield where + "."
     yield f"**{step.mark.value}**{_settled(step)}"
+    last = ""
     # A title may be cut; what was attested has to be told whole.
     whole = written is not None and " ".join(written.written.split()) == " ".join(step.title.split())
     if written is not None and step.kind is StepKind.CHECK and not whole:
         yield "To be ticked, as written:"
         yield _fence(written.written, "text")
     if written is not None and step.kind is not StepKind.CHECK:
-        yield "As written:"
+        same = bool(step.attempts) and _clean(step.attempts[0].command).strip() == _clean(written.written).strip()
+        last = step.attempts[0].command if same else ""
+        yield "As written and run:" if same else "As written:"
         yield _fence(written.written, written.language or "text")
-    last = ""
     for number, attempt in enumerate(step.attempts, 1):
         yield from _attempt(attempt, number, len(step.attempts), folder, last)
         last = attempt.command
@@ -133,11 +137,13 @@ def _attempt(attempt: Attempt, number: int, many: int, folder: Path, last: str) 
     told = [f"{which} by {_words(attempt.by)}, {_when(attempt.began)}", f"{attempt.mark.value}", end]
     if attempt.duration is not None:
         told.append(f"after {_span(attempt.duration)}")
-    sentence = f" {_words(attempt.how)}" if attempt.how else ""
-    yield f"{', '.join(told)}.{sentence}"
-    if attempt.command == last:
+    how = attempt.how
+    if attempt.exit_code is not None and attempt.duration is not None and (twice := SAID.match(how)):
+        told[-1], how = f"{told[-1]}{_words(twice[1])}", ""
+    yield f"{', '.join(told)}.{f' {_words(how)}' if how else ''}"
+    if attempt.command == last and number > 1:
         yield "As run: the same."
-    else:
+    elif attempt.command != last:
         yield "As run:"
         yield _fence(attempt.command, "sh")
     yield from _output(folder / attempt.folder / TRANSCRIPT)

@@ -203,3 +203,16 @@ def test_a_check_is_told_whole_where_its_title_is_cut(tmp_path: Path) -> None:
     check = block(2, 7, whole, StepKind.CHECK)
     written = dataclasses.replace(written, steps=(written.steps[0], check, written.steps[2]))
     assert f"{whole}\n" in blocks(run_as_markdown(made, written, tmp_path))
+
+
+def test_what_is_the_same_is_told_once(tmp_path: Path) -> None:
+    path, as_it_is = tmp_path / "storm.md", "redis-cli -h <host> INFO"
+    first = attempt(command=as_it_is, how="exit 0 after 1.2 s")
+    text = run_as_markdown(run_of(path, first), book(path), tmp_path)
+    assert blocks(text)[0] == f"{as_it_is}\n" and text.count(as_it_is) == 1
+    assert "As written and run:" in text and "As run" not in text
+    assert "ran, exit code 0, after 1.2 s.\n" in text and "exit 0" not in text
+    tried = dataclasses.replace(first, exit_code=3, how="exit 3 after 1.2 s, tried 2 times; transcript in /x")
+    again = run_as_markdown(run_of(path, first, tried, attempt()), book(path), tmp_path)
+    assert "exit code 3, after 1.2 s, tried 2 times; transcript in /x.\n" in again
+    assert again.count("As run: the same.") == 1 and again.count("As run:\n") == 1
