@@ -22,7 +22,10 @@ from widgets.words import plural
 
 
 class WalkDialog(AskDialog):
-    """A dialog that writes something down about a run; where there is none yet, one begins."""
+    """A dialog that writes something down about a run; where there is none yet, one begins.
+
+    What is typed is only words, so letters are taken from the first moment on; Enter waits as in every dialog.
+    """
 
     stays = False
     words = ""
@@ -30,6 +33,11 @@ class WalkDialog(AskDialog):
     def __init__(self, walk: Walk) -> None:
         super().__init__()
         self.walk = walk
+
+    def on_mount(self) -> None:
+        """Take letters at once."""
+        super().on_mount()
+        self._fields[0].entry.focus()
 
     def act(self, answer: str, call: Callable[[RunbookDesk, str], object]) -> None:
         """Make the call; the answer is said in the footer when it is done."""

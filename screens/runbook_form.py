@@ -37,6 +37,7 @@ class FormScreen(Dialog):
         self.drafts: dict[str, str] = {}
         self.prompt = Prompt("")
         self._first = first
+        self._early = ""
         self._top = 0
         self._sending: dict[str, str] = {}
         self._closing = False
@@ -66,6 +67,8 @@ class FormScreen(Dialog):
         empty = [number for number, each in enumerate(questions) if not each.answered]
         self.at = names.index(self._first) if self._first in names else (empty or [0])[0]
         self._edit()
+        self.prompt.insert(self._early)
+        self.take(self.console.picture)
 
     @property
     def question(self) -> Question | None:
@@ -169,6 +172,7 @@ class FormScreen(Dialog):
             return
         question = self.question
         if not self.listens or question is None:
+            self._take_early(event.character or "")
             return
         self._warned = False
         if event.key == "enter":
@@ -185,6 +189,16 @@ class FormScreen(Dialog):
         elif self.prompt.key(event.key, event.character):
             self.complain()
         self.take(self.console.picture)
+
+    def _take_early(self, text: str) -> None:
+        """Keep letters that come before anything is heard; they are for the row that is gone to first."""
+        if not text.isprintable():
+            return
+        if self.questions is None:
+            self._early += text
+        elif self.question is not None:
+            self.prompt.insert(text)
+            self.take(self.console.picture)
 
     def on_paste(self, event: events.Paste) -> None:
         """Into the row; of several lines the first."""

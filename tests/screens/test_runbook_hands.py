@@ -166,6 +166,39 @@ async def test_that_a_step_worked_is_written_when_it_is_chosen() -> None:
         await console.shows("verified: ran")
 
 
+@pytest.mark.parametrize(("key", "kind"), [("s", SkipDialog), ("e", EvidenceDialog)])
+async def test_letters_typed_before_a_dialog_listens_are_kept_and_enter_waits(
+    key: str, kind: type[SkipDialog | EvidenceDialog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("screens.dialog.DEAF", 60)
+    async with walked(begun=True) as console:
+        await console.at(2)
+        await console.press(key)
+        dialog = console.app.screen
+        assert isinstance(dialog, kind) and not dialog.listens
+        await console.press(*"early", "enter")
+        assert dialog._fields[0].entry.value == "early" and console.app.screen is dialog
+        assert console.wanted == [("begin", "redis-down.md")]
+        dialog._listen()
+        await console.press("enter")
+        await console.asks({"s": "skip", "e": "evidence"}[key], 2, "early")
+
+
+async def test_letters_typed_before_the_form_listens_are_kept_and_enter_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("screens.dialog.DEAF", 60)
+    async with walked(given=False, begun=True) as console:
+        await console.press("v")
+        form = console.app.screen
+        assert isinstance(form, FormScreen)
+        await console.press(*"redis", "enter")
+        await until(console.pilot, lambda: form.question is not None, "the questions")
+        await console.press("minus", "9", "enter")
+        assert form.prompt.text == "redis-9" and ("fill", {"redis_host": "redis-9"}) not in console.wanted
+        form._listen()
+        await console.press("enter")
+        await console.asks("fill", {"redis_host": "redis-9"})
+
+
 async def test_what_is_refused_stays_readable_beside_the_step() -> None:
     async with walked(size=SMALL, begun=True) as console:
         await console.at(3)
