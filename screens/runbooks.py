@@ -28,6 +28,8 @@ from widgets.words import clean, plural, steps
 if TYPE_CHECKING:
     from console.engine.runbook_desk import RunbookDesk
 
+SHORT = 60
+"""Characters of a path that is repeated whole."""
 LETTERS = 32
 """Cells of a title, on 80 columns; on more, a third of those more."""
 
@@ -141,7 +143,10 @@ class RunbooksRoom(Room):
         self.listing.set(rows, row((none or " this system has no runbooks", Ink.DIM)))
         typed = self.prompt.row() if self.prompt is not None else EMPTY
         shown = row((f" only those with {clean(self.narrowed)!r}", Ink.WARN)) if self.narrowed else EMPTY
-        self.foot.set([typed or row((f" {clean(self.problem)}" if self.problem else "", Ink.WARN)) or shown])
+        told = row((f" {clean(self.problem)}" if self.problem else "", Ink.WARN))
+        below = [told] if typed and told and self.naming else []
+        self.foot.styles.height = 1 + len(below)
+        self.foot.set([typed or told or shown, *below])
 
     def _title(self, path: Path) -> str:
         return self.read[path].title if path in self.read else path.stem.replace("-", " ")
@@ -185,12 +190,15 @@ class RunbooksRoom(Room):
         self.take(self.console.picture)
 
     def _open_named(self, name: str) -> None:
-        """Open the file of that name, or say why not."""
+        """Open the file of that name, or say why not and keep what was typed; no name ends it."""
         path = Path(name).expanduser().absolute()
-        if path.is_file():
+        if name and not path.is_file():
+            short = str(path) if len(str(path)) <= SHORT else f"{self.look.glyphs.cut}/{path.name}"
+            self.problem = f"{short} is a folder" if path.is_dir() else f"there is no file {short}"
+            return
+        self.prompt, self.naming, self.problem = None, False, ""
+        if name:
             open_runbook(self.console, path)
-        else:
-            self.problem = f"there is no file {path}" if name else ""
 
     def on_key(self, event: events.Key) -> None:
         """Typing goes to the filter while there is one."""
@@ -199,10 +207,10 @@ class RunbooksRoom(Room):
             return
         event.stop()
         event.prevent_default()
-        if self.naming and event.key in ("escape", "enter"):
-            name, self.prompt, self.naming = self.prompt.text.strip(), None, False
-            if event.key == "enter":
-                self._open_named(name)
+        if self.naming and event.key == "enter":
+            self._open_named(self.prompt.text.strip())
+        elif self.naming and event.key == "escape":
+            self.prompt, self.naming, self.problem = None, False, ""
         elif event.key == "escape":
             self.prompt, self.narrowed = None, ""
         elif event.key == "enter":
