@@ -82,6 +82,8 @@ def mark_words(
         return (f"runs {span(now - attempt.began)}" if attempt else "runs"), Ink.ACCENT
     if is_verified(state):
         return f"verified: {mark.value}", Ink.OK if mark is Mark.RAN else Ink.BAD
+    if mark in (Mark.RAN, Mark.FAILED) and attempt is not None and attempt.stopped:
+        return f"stopped by {clean(attempt.stopped.partition('@')[0])}", Ink.DIM if mark is Mark.RAN else Ink.WARN
     if mark in (Mark.RAN, Mark.FAILED) and attempt is not None:
         code = "" if attempt.exit_code is None else f" {attempt.exit_code}"
         return f"{mark.value}{code}{lasted(attempt.duration)}", Ink.OK if mark is Mark.RAN else Ink.BAD

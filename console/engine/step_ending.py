@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from console.walkthrough.keeping.jobs import TRANSCRIPT, Ended, Ending
 
 MOST_DIFFERENT = 200
 OUTCOMES = {Mark.RAN: Outcome.DONE, Mark.FAILED: Outcome.FAILED, Mark.UNKNOWN: Outcome.UNKNOWN}
+STOPPER = "stopped-by"
 VERIFY = "verify what it left behind"
 
 
@@ -23,6 +25,8 @@ def marked(ended: Ended, intent: Event, transcript: Path) -> tuple[Mark, str]:
     """
     reads = intent.body.get("level") == Level.READS.value
     after = f"after {ended.duration.total_seconds():.1f} s"
+    who = stopper(transcript.parent)
+    stopped = f"stopped by {who}" if who else "stopped"
     tries = f", tried {ended.tries} times" if ended.tries > 1 else ""
     match ended.ending:
         case Ending.EXITED if ended.exit_code == 0:
@@ -33,14 +37,29 @@ def marked(ended: Ended, intent: Event, transcript: Path) -> tuple[Mark, str]:
         case Ending.NOT_BEGUN:
             return Mark.FAILED, f"not begun: {ended.why}"
         case Ending.STOPPED if intent.body.get("background") is True:
-            return Mark.RAN, f"stopped {after}{_by(ended)}"
+            return Mark.RAN, f"{stopped} {after}{_by(ended)}"
         case Ending.STOPPED:
-            said = f"stopped {after}{_by(ended)}"
+            said = f"{stopped} {after}{_by(ended)}"
         case Ending.TIMED_OUT:
             said = f"timed out {after}{tries}"
         case _:
             said = f"ended {after}{_by(ended)}"
     return (Mark.FAILED, f"{said}; it only reads") if reads else (Mark.UNKNOWN, f"{said}; {VERIFY}")
+
+
+def say_stopper(folder: Path, who: str) -> None:
+    """Keep who stops an attempt, for whichever process writes down how it ended; the first one stays."""
+    # How it ended is told without the name as well.
+    with suppress(OSError), (folder / STOPPER).open("x", encoding="utf-8") as file:
+        file.write(who)
+
+
+def stopper(folder: Path) -> str:
+    """Who has stopped an attempt, as `user@host`; empty where that is not known."""
+    try:
+        return (folder / STOPPER).read_text(encoding="utf-8")[:200].strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _by(ended: Ended) -> str:
@@ -62,6 +81,8 @@ def result_of(ended: Ended, intent: Event, folder: Path, expected: str) -> tuple
         "lines": ended.lines,
         "tries": ended.tries,
     }
+    if ended.ending is Ending.STOPPED:
+        body["stopped"] = stopper(folder) or "somebody"
     if ended.lost:
         body["lost"] = list(ended.lost)
     if expected.strip() and ended.ending is Ending.EXITED:

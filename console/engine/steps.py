@@ -21,8 +21,9 @@ from console.engine.processes import lives, process_mark
 from console.engine.runbook_answers import Answers
 from console.engine.runbook_folder import last_lines
 from console.engine.runbook_ledger import RunbookLedger
-from console.engine.step_ending import OUTCOMES, result_of, unknown
+from console.engine.step_ending import OUTCOMES, result_of, say_stopper, unknown
 from console.journal.events import Event
+from console.journal.journal import login
 from console.walkthrough.keeping.jobs import Ended
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ class Steps:
         """
         from console.walkthrough.keeping.running import find_job
 
+        say_stopper(self._root / run.id / attempt.folder, f"{login()}@{socket.gethostname()}")
         intent = self._ledger.intent(attempt.intent)
         if intent is not None and intent.host != socket.gethostname():
             job = find_job(self.folder(intent))

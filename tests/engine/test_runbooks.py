@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from console.core.operations import Refused
 from console.core.runbooks.runs import Mark
 from console.core.states import Outcome
+from console.journal.journal import login
 from tests.conftest import wait_until
 from tests.engine.runbook_place import RunbookPlace, done, marked, over, runbook_place, started
 
+WHO = f"{login()}@{socket.gethostname()}"
 LOOK = """# Look
 
 ## First
@@ -115,7 +118,7 @@ def test_two_steps_of_a_run_never_run_at_once_in_whichever_console(place: Runboo
         assert engine.runbooks.assess(run.id, 1).why_not == "it runs"
     two.runbooks.stop(run.id)
     stopped = over(one, operation)
-    assert stopped.outcome is not Outcome.DONE and stopped.summary.startswith("stopped after")
+    assert stopped.outcome is not Outcome.DONE and stopped.summary.startswith(f"stopped by {WHO} after")
     assert done(two, run.id, 2).outcome is Outcome.DONE
     assert len(place.results()) == 2
 
@@ -129,7 +132,7 @@ def test_a_stopped_command_that_changes_is_unknown_until_a_person_verifies_it(pl
     desk.stop(run.id)
     ended = over(engine, operation)
     assert ended.outcome is Outcome.UNKNOWN and "verify what it left behind" in ended.summary
-    assert ended.summary.startswith("stopped after") and " by " in ended.summary
+    assert ended.summary.startswith(f"stopped by {WHO} after") and " by " in ended.summary
     assert "verify it before it is run again" in desk.assess(run.id, 1).why_not
     for settle in (lambda: desk.tick(run.id, 1), lambda: desk.skip(run.id, 1, "late")):
         with pytest.raises(Refused, match="verify it first"):
@@ -176,7 +179,8 @@ def test_a_step_in_the_background_goes_on_while_others_run_and_ends_with_the_run
     assert other.run(run.id).step(1).mark is Mark.BACKGROUND
     ended = desk.end(run.id, "solved")
     assert not ended.open and ended.step(1).mark is Mark.RAN
-    assert ended.step(1).attempts[0].how.startswith("stopped after")
+    assert ended.step(1).attempts[0].how.startswith(f"stopped by {WHO} after")
+    assert ended.step(1).attempts[0].stopped == WHO
     with pytest.raises(Refused, match="has ended: solved"):
         desk.tick(run.id, 2)
 

@@ -120,3 +120,9 @@ async def test_of_ten_thousand_steps_only_those_in_sight_are_drawn(monkeypatch: 
         monkeypatch.setattr(Steps, "_row", lambda self, place, width: drawn.append(1) or row(self, place, width))
         await pilot.press("end", "up")
         assert steps.at == 9_999 and len(drawn) <= 11 * 6
+
+
+@pytest.mark.parametrize(("mark", "ink"), [(Mark.RAN, Ink.DIM), (Mark.FAILED, Ink.WARN)])
+def test_a_step_that_a_person_stopped_is_told_as_stopped_by_whom(mark: Mark, ink: Ink) -> None:
+    stopped = replace(state(mark), attempts=(replace(ATTEMPT, stopped="alice@jump-1"),))
+    assert mark_words(runbook().step(1), stopped, pictures.NOW) == ("stopped by alice", ink)

@@ -181,6 +181,7 @@ def _result(run: Run, fact: Fact) -> Run:
         how=fact.text("how") or fact.text("summary"),
         expected=fact.texts("expected") if isinstance(told, list | tuple) else None,
         lost=fact.texts("lost"),
+        stopped=fact.text("stopped"),
     )
     return _put(run, _changed(step, attempt, ended))
 

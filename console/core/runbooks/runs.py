@@ -46,7 +46,8 @@ class Attempt:
     command: as run, without secrets. exit_code: None while it runs, and where a signal ended it or nobody knows.
     how: one sentence of its end; empty while it runs. expected: the difference to the expected output, in lines as of a
     unified diff; None where nothing was compared, empty where it is the same. lost: names of variables that it has set
-    and that no file may hold, so that only the process that ran it can hand them on. level: the danger's word.
+    and that no file may hold, so that only the process that ran it can hand them on. level: the danger's word. stopped:
+    by whom, where a person stopped it.
     """
 
     intent: int
@@ -62,6 +63,7 @@ class Attempt:
     expected: tuple[str, ...] | None = None
     lost: tuple[str, ...] = ()
     level: str = ""
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
