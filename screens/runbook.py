@@ -227,17 +227,22 @@ class RunbookRoom(StepKeys, Room):
         state = walk.run.step(step.number) if walk.run is not None and step.number <= len(walk.run.steps) else None
         quarter = int(now.timestamp()) // 15  # ages in it move in such steps
         through = walk.run is not None and is_through(walk.run)
-        key = (document.digest, step.number, state, assessment, walk.trouble, through, quarter)
+        key = (document.digest, step.number, state, assessment, walk.trouble, walk.wrote, through, quarter)
         if key != self._paged:
             self._paged = key
             told = runbook_page.step_page(
                 document, step, walk.run, assessment, walk.trouble, walk.source, now, self.look.glyphs
             )
-            changed = self.page.set(told.lines)
-            place = (document.digest, step.number, assessment is not None, bool(walk.trouble))
+            first, last, lines = told.first, told.last, told.lines
+            if walk.wrote is not None:
+                path = row((" wrote   ", Ink.DIM), (clean(str(walk.wrote)), Ink.OK))
+                wrote = Line(path, row(" " * 9))
+                last, lines = last + 1, (*lines[:first], wrote, *lines[first:])
+            changed = self.page.set(lines)
+            place = (document.digest, step.number, assessment is not None, bool(walk.trouble), walk.wrote)
             if changed and place != self._placed:
                 self._placed = place
-                self.page.reveal(told.first, told.last)
+                self.page.reveal(first, last)
         self.page.set_head(self._step_head(document))
 
     def _step_head(self, document: Runbook) -> Row:

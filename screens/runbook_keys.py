@@ -368,11 +368,11 @@ class StepKeys(Place):
             path.chmod(0o600)
             return path
 
-        self.walk.act(
-            "writing the run",
-            lambda desk, id: write(desk.export(id)),
-            lambda path: self.console.say(f"wrote {path}", Ink.OK),
-        )
+        def wrote(path: Path) -> None:
+            self.walk.wrote = path
+            self.console.say(f"wrote {path.name}; the text says where", Ink.OK)
+
+        self.walk.act("writing the run", lambda desk, id: write(desk.export(id)), wrote)
 
     def do_back(self) -> None:
         """Out of the zoom, then out of the screen; a step that runs goes on."""

@@ -28,7 +28,7 @@ class Walk:
 
     document: the runbook that is followed; None until it is read. run: None until one is begun or resumed. at: the step
     at the cursor. doing: what a call under way does, empty where there is none; while it is, no other is made that
-    changes something. trouble: why the last one was refused.
+    changes something. trouble: why the last one was refused. wrote: the file the run was written to, once it is.
     """
 
     def __init__(self, console: Console, path: Path, changed: Callable[[], None]) -> None:
@@ -42,6 +42,7 @@ class Walk:
         self.doing = ""
         self.trouble = ""
         self.fault = ""
+        self.wrote: Path | None = None
         self.assessed: dict[int, Assessment] = {}
         self.operations: dict[int, str] = {}
         self.printed: dict[int, tuple[object, tuple[str, ...]]] = {}
@@ -121,6 +122,7 @@ class Walk:
         """Follow no run; the next thing that is done begins one."""
         self.run = self._begun = self.started = None
         self._running, self.done = (), ""
+        self.wrote = None
         self.forget_judged()
         self.operations.clear()
         self.printed.clear()

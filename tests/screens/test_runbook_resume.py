@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,25 @@ async def test_a_run_that_was_ended_says_so_and_is_written_to_a_file(monkeypatch
         await console.at(3)
         await console.press("t")
         await console.shows("this run has ended; r begins another")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_where_a_run_was_written_to_is_read_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    deep = tmp_path / "a-folder-of-state" / "of-this-person-on-this-machine" / "and-of-this-console"
+    deep.mkdir(parents=True)
+    monkeypatch.setenv("HAKGAL_STATE_DIR", str(deep))
+    monkeypatch.setenv("XDG_STATE_HOME", str(deep))
+    async with walked(size=size, begun=True) as console:
+        await console.at(2)
+        await console.press("w")
+        await console.shows(f"wrote {console.run}.md; the text says where")
+        written = next(deep.rglob(f"{console.run}.md"))
+        await console.at(4)
+        await console.press("tab", "z")
+        assert " wrote   /" in console.text and "the text says where" not in console.text
+        assert str(written) in "".join(part.strip() for part in console.text.splitlines())
 
 
 async def test_a_file_that_cannot_be_read_says_so_in_its_room_and_in_its_row() -> None:
