@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,9 @@ from console.walkthrough.checking import check as look
 from console.walkthrough.reading.document import read_runbook
 from console.walkthrough.variables import VARIABLES
 
+# A file that is looked at within so many seconds needs no word of it; after that, a word so often.
+SILENT = 0.2
+OFTEN = 0.1
 ENDINGS = (".md", ".markdown", ".mdown", ".mkd")
 
 
@@ -25,7 +32,8 @@ def check(arguments: argparse.Namespace) -> int:
     faulty = False
     files: list[dict[str, Any]] = []
     for path in files_of(arguments.paths):
-        steps, faults = looked_at(path)
+        with counting(path) as came:
+            steps, faults = looked_at(path, came)
         faulty = faulty or bool(faults)
         if arguments.json:
             files.append(as_body(path, steps, faults))
@@ -54,8 +62,34 @@ def files_of(names: Iterable[str]) -> list[Path]:
     return list(found)
 
 
-def looked_at(path: Path) -> tuple[tuple[Checked, ...], tuple[Fault, ...]]:
-    """The steps and the faults of a file; a file that cannot be read has that one fault."""
+@contextmanager
+def counting(path: Path) -> Iterator[Callable[[int, int], None] | None]:
+    """How far a long look at a file is, on a line of a terminal that is gone when it is over; None without one."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    began, said, shown = time.monotonic(), 0.0, 0
+
+    def came(done: int, many: int) -> None:
+        nonlocal said, shown
+        now = time.monotonic()
+        if now - began < SILENT or now - said < OFTEN:
+            return
+        line = told(f"checking {path.name}: {done:,} of {many:,} steps")[: shutil.get_terminal_size().columns - 1]
+        print(f"\r{line:<{shown}}", end="", file=sys.stderr, flush=True)
+        said, shown = now, len(line)
+
+    try:
+        yield came
+    finally:
+        if shown:
+            print(f"\r{'':<{shown}}\r", end="", file=sys.stderr, flush=True)
+
+
+def looked_at(
+    path: Path, came: Callable[[int, int], None] | None = None
+) -> tuple[tuple[Checked, ...], tuple[Fault, ...]]:
+    """The steps and the faults of a file; a file that cannot be read has that one fault. came: of `check`."""
     try:
         runbook = read_runbook(path)
     except Refused as refused:
@@ -63,7 +97,7 @@ def looked_at(path: Path) -> tuple[tuple[Checked, ...], tuple[Fault, ...]]:
         return (), (Fault(int(where), what) if where.isdigit() else Fault(1, str(refused).removeprefix(f"{path}: ")),)
     # Only a system's own runbooks are written for what the console sets; elsewhere nothing sets `$NAMESPACE`.
     own = any((folder / "system.yaml").is_file() for folder in (path.parent, path.parent.parent))
-    return look(runbook, VARIABLES if own else ()), runbook.faults
+    return look(runbook, VARIABLES if own else (), came), runbook.faults
 
 
 def as_body(path: Path, steps: Iterable[Checked], faults: Iterable[Fault]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from console.commands.plain import as_json
-from console.commands.runbook_check import looked_at
+from console.commands.runbook_check import counting, looked_at
 from console.commands.runbook_finding import books_of, choices_of, runbook_of
 from console.commands.runbook_place import system_of
 from console.commands.runbook_words import called, told
@@ -47,7 +47,8 @@ def show(arguments: argparse.Namespace) -> int:
     """The steps of a runbook below their headings."""
     path = runbook_of(arguments.runbook, arguments)
     runbook = read_runbook(path)
-    steps, faults = looked_at(path)
+    with counting(path) as came:
+        steps, faults = looked_at(path, came)
     if arguments.json:
         print(as_json({"path": path, "title": runbook.title, "steps": steps, "faults": faults}))
         return 0

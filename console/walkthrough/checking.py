@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -27,9 +27,11 @@ class Checked:
     why_not: str
 
 
-def check(runbook: Runbook, known: Collection[str] = ()) -> tuple[Checked, ...]:
+def check(
+    runbook: Runbook, known: Collection[str] = (), came: Callable[[int, int], None] | None = None
+) -> tuple[Checked, ...]:
     """Look at every step of a runbook. known: names of variables that are set for blocks. A shell is asked whether it
-    can read each block, a few at a time.
+    can read each block, a few at a time. came: told after each block how many were asked about, and of how many.
     """
     asked = {step.number: places for step, places in steps_of(runbook, known)}
     readied = {
@@ -39,7 +41,11 @@ def check(runbook: Runbook, known: Collection[str] = ()) -> tuple[Checked, ...]:
         for options in (options_of(runbook, step),)
     }
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)), thread_name_prefix="check") as pool:
-        faults = dict(zip(readied, pool.map(_fault, readied.values()), strict=True))
+        faults = {}
+        for number, fault in zip(readied, pool.map(_fault, readied.values()), strict=True):
+            faults[number] = fault
+            if came is not None:
+                came(len(faults), len(readied))
     return tuple(
         _checked(step, asked.get(step.number, ()), readied.get(step.number), faults.get(step.number, ""))
         for step in runbook.steps

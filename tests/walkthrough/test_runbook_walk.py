@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -272,3 +273,16 @@ def test_a_command_of_one_line_stands_there_once_and_values_are_kept_or_taken_by
     terminal.expect("    echo ann")
     terminal.answer("[q] quit", "q")
     assert terminal.end() == 1
+
+
+def test_a_long_check_says_how_far_it_is_on_a_terminal_only(opened: list[Terminal], folder: Path) -> None:
+    path = folder / "big.md"
+    path.write_text("# Big\n\n" + "".join(f"```bash\nkubectl delete pod web-{n}\n```\n\n" for n in range(800)))
+    terminal = Terminal(folder, ("check", str(path)))
+    opened.append(terminal)
+    terminal.expect("\rchecking big.md: ")
+    terminal.expect(" of 800 steps")
+    terminal.expect(f"{path}:")
+    assert terminal.end() == 0
+    words = [sys.executable, "-m", "console.cli", "runbook", "check", str(path)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
