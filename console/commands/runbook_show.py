@@ -27,7 +27,8 @@ def list_all(arguments: argparse.Namespace) -> int:
         with books_of(choice, read_only=True) as engine:
             opened += [run for run in engine.runbooks.runs() if run.open]
     if not system.runbooks:
-        print(f"{system.name} has no runbook; put Markdown files beside {system.path}")
+        where = f"put Markdown files beside {system.path}" if system.path.is_file() else "name a file, or a --system"
+        print(f"{system.name} has no runbook; {where}")
     width = max((len(path.stem) for path in system.runbooks), default=0)
     for path in system.runbooks:
         try:

@@ -173,6 +173,7 @@ def test_any_file_is_walked_where_no_system_was_ever_used(run: Run, tmp_path: Pa
     assert "it ran" in run("export", found["id"], system=False).stdout
     assert run("export", found["id"], "--system", "local", system=False).returncode == 0
     assert run("run", str(path), "--env", "production", system=False).returncode == 2
+    assert "local has no runbook; name a file, or a --system" in run("list", system=False).stdout
 
 
 def test_a_file_belongs_to_the_system_of_its_folder_then_to_the_one_used_last(
