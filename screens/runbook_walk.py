@@ -247,12 +247,19 @@ class Walk:
             return ()
         id = self.operations.get(step)
         operation: Operation | None = next((entry for entry in picture.operations if entry.id == id), None)
-        if operation is not None:
+        if operation is not None and (operation.outcome is Outcome.RUNNING or not self._is_background(step)):
             return operation.lines
         known = self.printed.get(step)
         if known is None or known[0] != (attempt.intent, attempt.mark):
             self.fetch(step)
-        return known[1] if known is not None else None
+        if known is not None:
+            return known[1]
+        return operation.lines if operation is not None else None
+
+    def _is_background(self, step: int) -> bool:
+        """Whether a step goes on printing when its operation is over."""
+        document = self.document
+        return document is not None and step <= len(document.steps) and document.step(step).options.background
 
     def fetch(self, step: int) -> None:
         """Read a step's output from its transcript."""

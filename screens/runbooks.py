@@ -75,6 +75,7 @@ class RunbooksRoom(Room):
         self.naming = False
         self.narrowed = ""
         self.problem = ""
+        self.went = False
 
     def content(self) -> Iterable[Widget]:
         """The list, and below it the filter while it is typed."""
@@ -131,7 +132,8 @@ class RunbooksRoom(Room):
         }
         runs = {run.path.resolve(): run for run in reversed(self.runs)}
         every = {path: path.resolve() for path in self._listed()}
-        at = self.paths[self.listing.cursor] if self.paths and self.listing.rows else None
+        # Rows change places while files are read: until one was gone to, the cursor stays at the first.
+        at = self.paths[self.listing.cursor] if self.went and self.paths and self.listing.rows else None
         self.paths = sorted(
             (path for path in every if self._wanted(path)),
             key=lambda path: (every[path] not in called, every[path] not in runs, self._title(path).casefold()),
@@ -227,9 +229,15 @@ class RunbooksRoom(Room):
             self.prompt.insert(event.text)
             self.take(self.console.picture)
 
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """A person has gone to a row, which the cursor follows from then on."""
+        event.stop()
+        self.went = True
+
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Open the runbook at the cursor."""
         event.stop()
+        self.went = True
         open_runbook(self.console, self.paths[event.index])
 
 

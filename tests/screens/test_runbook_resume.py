@@ -178,3 +178,20 @@ async def test_an_alert_opens_its_runbook_with_one_key() -> None:
             await console.press("escape")
         await console.press("1", "r")
         await until(console.pilot, lambda: isinstance(console.app.screen, RunbooksRoom), "the list")
+
+
+async def test_the_list_of_runbooks_opens_at_its_first_row_however_the_rows_change_places(tmp_path: Path) -> None:
+    async with walked() as console:
+        paths = [tmp_path / f"{name}.md" for name in ("aa", "bb", "cc")]
+        for path, title in zip(paths, ("Zebra", "Middle", "Alpha"), strict=True):
+            console.played.documents[path] = replace(runbook(path), title=title)
+        console.desk.system = replace(console.desk.system, runbooks=tuple(paths))
+        console.app.push_screen(RunbooksRoom())
+        await console.shows("Zebra")
+        room = console.app.screen
+        assert isinstance(room, RunbooksRoom)
+        assert room.paths == paths[::-1] and room.listing.cursor == 0
+        await console.press("down", "down")
+        console.played.documents[paths[0]] = replace(runbook(paths[0]), title="A first one")
+        room._read({paths[0]: replace(room.read[paths[0]], title="A first one")}, "")
+        assert room.paths[0] == paths[0] and room.listing.cursor == 0, "it follows what was gone to"

@@ -305,6 +305,28 @@ async def test_a_step_that_runs_elsewhere_shows_what_its_transcript_has() -> Non
         await console.shows("and more")
 
 
+async def test_what_a_step_prints_in_the_background_is_read_on_while_it_is_shown() -> None:
+    book = runbook()
+    serves = replace(book.step(2), options=Options(background=True))
+    async with walked(begun=True) as console:
+        console.played.documents[PATH] = replace(book, steps=(book.step(1), serves, *book.steps[2:]))
+        console.room.go_on(console.run)
+        await until(console.pilot, lambda: console.walk.document.step(2).options.background, "the runbook")
+        await console.reads(2)
+        console.played.say(2, "it listens")
+        await console.shows("it listens")
+        console.played.end_step(console.run, 2)
+        old = console.played.all_runs[console.run].step(2)
+        attempt = replace(old.attempts[-1], mark=Mark.BACKGROUND, exit_code=None, ended=None)
+        console.played.put(console.run, replace(old, mark=Mark.BACKGROUND, attempts=(attempt,)))
+        console.played.transcripts[2] = ("it listens", "a request")
+        for words in ("a request", "another request"):
+            console.played.transcripts[2] = (*console.played.transcripts[2], words)
+            for _second in range(4):
+                console.room.ticked(pictures.NOW)
+            await console.shows(words)
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 async def test_every_part_is_reached_by_tab_and_has_the_whole_screen_by_z(size: tuple[int, int]) -> None:
     async with walked(size=size, begun=True) as console:
