@@ -8,7 +8,7 @@ from datetime import datetime
 from textual import events
 
 from console.core.picture import Picture
-from console.core.runbooks.filling import Question
+from console.core.runbooks.filling import Question, line_with
 from screens.dialog import ROOM, Dialog
 from screens.runbook_walk import Walk
 from widgets.prompt import Prompt
@@ -145,8 +145,14 @@ class FormScreen(Dialog):
         placeholder, document = question.placeholder, self.walk.document
         steps = ", ".join(map(str, placeholder.steps))
         first = placeholder.steps[0] if placeholder.steps else 0
-        title = f": {clean(document.step(first).title)}" if document and 0 < first <= len(document.steps) else ""
-        needed = f"{'step' if len(placeholder.steps) == 1 else 'steps'} {steps}{title}" if steps else "no step"
+        needed = f"{'step' if len(placeholder.steps) == 1 else 'steps'} {steps}" if steps else "no step"
+        if document and 0 < first <= len(document.steps):
+            step = document.step(first)
+            line = clean(line_with(placeholder, step.text) or step.title)
+            # Of a long line the part that holds it.
+            room = ROOM - len(f"needed   {needed}: ")
+            over = line.find(placeholder.written) + len(placeholder.written) - room
+            needed += f": {self.look.glyphs.cut}{line[over + 1 :]}" if over > 0 else f": {line}"
         rows = [row(("needed   ", Ink.DIM), needed)]
         if placeholder.secret:
             rows.append(row(("secret   ", Ink.DIM), ("not shown, never stored, asked again after a restart", Ink.DIM)))

@@ -40,6 +40,7 @@ async def test_the_form_keeps_what_is_right_and_says_beside_it_what_is_wrong() -
         assert "needed   steps 1, 5: redis-cli" in console.text and "redis-0  redis-1" in console.text
         await console.press("tab", "tab", "enter")
         await console.asks("fill", {"redis_host": "redis-1"})
+        assert 'needed   step 5: redis-cli -h replica-1 -a "$REDIS_PASSWORD"' in console.text
         await console.press(*"hunter2", "enter")
         await console.shows("********")
         assert "hunter2" not in console.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -60,6 +61,15 @@ class Placeholder:
     def secret(self) -> bool:
         """Whether it is asked masked and never stored."""
         return self.want is Want.SECRET
+
+
+def line_with(placeholder: Placeholder, text: str) -> str:
+    """The line of a step's text that needs the value, a comment only where no other does; empty where it is spelt in
+    another way.
+    """
+    spelt = re.escape(placeholder.written) + (r"(?!\w)" if placeholder.written[-1:].isalnum() else "")
+    lines = [line.strip() for line in text.splitlines() if re.search(spelt, line)]
+    return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
 
 
 @dataclass(frozen=True, slots=True)
