@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 
 from console.core.picture import Picture
 from console.core.runbooks.document import Step
+from console.core.runbooks.order import progress
 from console.engine.runbook_desk import RunbookDesk
 from screens.asking import AskDialog, choices
 from screens.dialog import Field, told
 from screens.runbook_walk import Walk
 from widgets.rows import EMPTY, Row, row
 from widgets.sgr import bare
-from widgets.steps import progress
 from widgets.vocabulary import Ink
 from widgets.words import plural
 

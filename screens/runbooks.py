@@ -14,6 +14,7 @@ from textual.widget import Widget
 from console.core.operations import Refused
 from console.core.picture import AlertState, Picture
 from console.core.runbooks.document import Runbook, StepKind
+from console.core.runbooks.order import progress
 from console.core.runbooks.runs import Run
 from screens.base import Console
 from screens.room import Room
@@ -21,7 +22,6 @@ from screens.runbook import WIDE, RunbookRoom
 from widgets.listing import Lines, Listing
 from widgets.prompt import Prompt
 from widgets.rows import EMPTY, Row, cell, row
-from widgets.steps import progress
 from widgets.vocabulary import Ink
 from widgets.words import clean, plural, steps
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from console.core.runbooks.document import Step, StepKind
-from console.core.runbooks.order import CHOSEN, is_passed
+from console.core.runbooks.order import is_passed, progress
 from console.core.runbooks.runs import Mark, StepRun
 from widgets.folds import Headed
 from widgets.rows import EMPTY, Row, ends, fit, inked, row
@@ -92,21 +92,6 @@ def mark_words(
     if mark is Mark.SKIPPED:
         return f"skipped: {clean(state.reason)}", Ink.WARN
     return mark.value, {Mark.UNKNOWN: Ink.UNKNOWN, Mark.FAILED: Ink.BAD}.get(mark, Ink.OK)
-
-
-def progress(run: Run) -> tuple[int, int]:
-    """How many steps are settled, and of how many that anybody has to do: what is only shown counts for neither, nor do
-    alternatives to what was taken.
-    """
-    taken: dict[int | None, str] = {
-        step.group: step.choice for step in run.steps if step.group is not None and step.mark in CHOSEN
-    }
-    due = [
-        step
-        for step in run.steps
-        if step.kind is not StepKind.NOTE and (step.mark.settled or taken.get(step.group, step.choice) == step.choice)
-    ]
-    return sum(step.mark.settled for step in due), len(due)
 
 
 def is_through(run: Run) -> bool:

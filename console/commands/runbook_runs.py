@@ -9,6 +9,7 @@ from console.commands.plain import as_json
 from console.commands.runbook_finding import books_of, choices_of, environment_of
 from console.commands.runbook_words import told
 from console.commands.wishes import Unclear
+from console.core.runbooks.order import progress
 from console.core.runbooks.runs import Run
 
 
@@ -27,7 +28,8 @@ def runs(arguments: argparse.Namespace) -> int:
         state = (
             f"open, at step {run.here}" if run.ended is None else f"ended {run.ended:%Y-%m-%d %H:%M}Z: {run.outcome}"
         )
-        print(told(f"{run.id}  {run.environment}  {run.done} of {len(run.steps)} steps  by {run.by}  {state}"))
+        done, due = progress(run)
+        print(told(f"{run.id}  {run.environment}  {done} of {due} done  by {run.by}  {state}"))
     if not found:
         print("no run was ever begun here; `hakgal-console runbook run FILE` begins one")
     return 0

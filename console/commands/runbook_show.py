@@ -13,6 +13,7 @@ from console.commands.runbook_place import system_of
 from console.commands.runbook_words import called, told
 from console.core.operations import Refused
 from console.core.runbooks.document import Options, Runbook, StepKind
+from console.core.runbooks.order import progress
 from console.core.runbooks.runs import Run
 from console.core.units import show_span
 from console.walkthrough.checking import Checked
@@ -75,7 +76,8 @@ def _counted(runbook: Runbook) -> str:
 
 
 def _run(run: Run) -> str:
-    return f"open: {run.id} in {run.environment}, {run.done} of {len(run.steps)} steps, at step {run.here}, by {run.by}"
+    done, due = progress(run)
+    return f"open: {run.id} in {run.environment}, {done} of {due} done, at step {run.here}, by {run.by}"
 
 
 def _step(each: Checked) -> Iterator[str]:

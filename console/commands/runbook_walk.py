@@ -18,7 +18,7 @@ from console.core.operations import Refused
 from console.core.runbooks.danger import Level
 from console.core.runbooks.document import Runbook, Step, StepKind
 from console.core.runbooks.filling import Assessment
-from console.core.runbooks.order import is_passed, next_open
+from console.core.runbooks.order import is_passed, next_open, progress
 from console.core.runbooks.runs import Mark, Run, StepRun
 from console.core.states import Outcome
 from console.engine.engine import Engine
@@ -330,7 +330,8 @@ class _Walk:
     def _end(self) -> int:
         run = self._desk.run(self._id)
         left = [step for step in run.steps if not step.mark.settled and not is_passed(run, step)]
-        print(told(f"{run.done} of {len(run.steps)} steps are settled"))
+        done, due = progress(run)
+        print(told(f"{done} of {due} steps are settled"))
         if left:
             print(told(f"left: {', '.join(f'{step.number} ({step.mark.value})' for step in left)}"))
         if run.open and self._person.there:

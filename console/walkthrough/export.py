@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from console.core.runbooks.document import Runbook, Step, StepKind
+from console.core.runbooks.order import due, progress
 from console.core.runbooks.runs import Attempt, Mark, Note, Run, StepRun
 from console.core.units import show_span
 from console.walkthrough.keeping.jobs import TRANSCRIPT
@@ -41,7 +42,8 @@ def run_as_markdown(run: Run, runbook: Runbook, folder: Path) -> str:
 
 def _head(run: Run) -> Iterator[str]:
     yield f"# {_words(run.title or run.path.name)}"
-    counts = Counter(step.mark for step in run.steps)
+    done, many = progress(run)
+    counts = Counter(step.mark for step in due(run))
     told = ", ".join(f"{counts[mark]} {mark.value}" for mark in Mark if counts[mark])
     end = f"{_when(run.ended)}: {_words(run.outcome)}" if run.ended else f"still open, at step {run.here}"
     yield "\n".join(
@@ -51,7 +53,7 @@ def _head(run: Run) -> Iterator[str]:
             f"- System: {_words(run.system)}, environment {_words(run.environment)}",
             f"- Began: {_when(run.began)} by {_words(run.by)}",
             f"- Ended: {end}" if run.ended else f"- State: {end}",
-            f"- Steps: {run.done} of {len(run.steps)} settled ({told})" if run.steps else "- Steps: none",
+            f"- Steps: {done} of {many} settled ({told})" if many else "- Steps: none",
         ]
     )
 

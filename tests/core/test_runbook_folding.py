@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from console.core.runbooks.document import StepKind
 from console.core.runbooks.facts import Fact, Kind
 from console.core.runbooks.folding import advance, folded
-from console.core.runbooks.order import is_passed, next_open, ordered
+from console.core.runbooks.order import is_passed, next_open, ordered, progress
 from console.core.runbooks.runs import Mark, Run
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -282,3 +282,15 @@ def test_every_step_has_one_place_in_the_order_whatever_owns_what(rows: list[dic
     assert sorted(ordered(history.run.steps)) == list(range(1, len(rows) + 1))
     first = next_open(history.run)
     assert first is None or history.run.step(first).kind is not StepKind.NOTE
+
+
+def test_what_is_only_shown_and_what_another_was_taken_for_are_counted_nowhere() -> None:
+    ways = [
+        {"line": 30 + at, "title": way, "kind": "command", "group": 1, "choice": way} for at, way in enumerate("ab")
+    ]
+    history = History([*ROWS, *ways])
+    assert progress(history.run) == (0, 5), "nothing was taken yet"
+    history.end(history.start(5), Mark.RAN)
+    assert progress(history.run) == (1, 4)
+    history.note(Kind.SKIPPED, {"step": 4, "reason": "late"})
+    assert progress(history.run) == (2, 4)

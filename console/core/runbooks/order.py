@@ -37,3 +37,22 @@ def next_open(run: Run, after: int = 0) -> int | None:
         if not step.mark.settled and not is_passed(run, step):
             return number
     return None
+
+
+def due(run: Run) -> tuple[StepRun, ...]:
+    """The steps that anybody has to do or has settled: not what is only shown, nor alternatives to what was taken."""
+    # Of each group what was taken, once: a run may have thousands of steps.
+    taken: dict[int | None, str] = {
+        step.group: step.choice for step in run.steps if step.group is not None and step.mark in CHOSEN
+    }
+    return tuple(
+        step
+        for step in run.steps
+        if step.kind is not StepKind.NOTE and (step.mark.settled or taken.get(step.group, step.choice) == step.choice)
+    )
+
+
+def progress(run: Run) -> tuple[int, int]:
+    """How many of the steps that are due are settled, and how many are due."""
+    steps = due(run)
+    return sum(step.mark.settled for step in steps), len(steps)
