@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from console.core.picture import Picture
-from console.core.runbooks.document import Step
+from console.core.runbooks.document import Step, StepKind
 from console.core.runbooks.order import progress
 from console.engine.runbook_desk import RunbookDesk
 from screens.asking import AskDialog, choices
@@ -65,8 +65,9 @@ class StepDialog(WalkDialog):
         return f" {self.words} step {self.step.number}, line {self.step.line} "
 
     def said_rows(self, picture: Picture, now: datetime) -> Sequence[Row]:
-        """The step's title, and what is done."""
-        return [*told("step   ", self.step.title, Ink.STRONG), *self.does(), EMPTY]
+        """The step's title, of a checklist item all of it; and what is done."""
+        title = " ".join(self.step.written.split()) if self.step.kind is StepKind.CHECK else self.step.title
+        return [*told("step   ", title or self.step.title, Ink.STRONG), *self.does(), EMPTY]
 
     def does(self) -> Sequence[Row]:
         """What is done."""

@@ -279,6 +279,11 @@ async def test_all_of_a_checklist_item_is_read_before_it_is_ticked(size: tuple[i
         words = " ".join(span[0] for line in box.lines for span in line.spans)
         assert "[ ]" in words and " ".join(told.split()) in words
         await console.shows("answers yes")
+        dialog = await console.dialog("s", SkipDialog)
+        assert isinstance(dialog, SkipDialog)
+        asked = dialog.said_rows(console.desk.picture, pictures.NOW)
+        assert " ".join(told.split()) in " ".join(" ".join(text for each in asked for text, _ink in each).split())
+        await console.press("escape")
         await console.press("t")
         await console.asks("tick", 3, "")
         await console.at(3)
