@@ -57,7 +57,7 @@ class Starting:
         )
         digest = _bound(found.digest, given.environ)
         # What a relative path names is another file in another folder.
-        if ("folder", found.folder) == next(iter(found.danger.touches), None):
+        if found.danger.touches[:1] and found.danger.touches[0][0] == "folder":
             digest = _bound(digest, {"PWD": found.folder})
         return replace(found, digest=digest, why_not=found.why_not or self._why_not(run, number, found)), given.environ
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -355,7 +356,9 @@ def test_a_run_ends_in_a_persons_words_and_can_be_exported(place: RunbookPlace) 
 
 def test_a_step_that_removes_says_in_which_folder_an_earlier_step_has_left_the_shell(place: RunbookPlace) -> None:
     desk = (engine := place.engine()).runbooks
-    path = place.write("# X\n\n```bash\ncd /tmp\n```\n\n```bash\nrm -r no-such-folder\n```\n")
+    path = place.write(
+        "# X\n\n```bash\ncd /tmp\n```\n\n```bash\nrm -r no-such-folder\n```\n\n```bash\ncd a && rm -r b\n```\n"
+    )
     run = desk.begin(path)
     before = desk.assess(run.id, 2)
     assert before.folder == str(path.parent)
@@ -365,3 +368,6 @@ def test_a_step_that_removes_says_in_which_folder_an_earlier_step_has_left_the_s
     assert (seen.folder, seen.danger.touches[0]) == ("/tmp", ("folder", "/tmp"))
     with pytest.raises(Refused, match="look again"):
         desk.start(run.id, 2, typed=before.target, digest=before.digest)
+    behind = desk.assess(run.id, 3)
+    assert behind.danger.touches[0] == ("folder", "/tmp/a") and behind.danger.safer.startswith("cd a && ")
+    assert behind.digest != hashlib.sha256(behind.command.encode()).hexdigest(), "another folder is another command"

@@ -233,6 +233,8 @@ def test_a_check_of_hundreds_of_blocks_does_not_take_long():
         ("bash -c 'cd a; rm -r foo'", "", ""),
         ("rm -r foo; cd /srv", "/tmp", "ls -ld foo"),
         ("rm -r /foo", "", "ls -ld /foo"),
+        ("rsync -a --delete web-1:a/ /srv/a/", "", None),
+        ("cd <dir> && rm -r foo", "/tmp/<dir>", "cd <dir> && ls -ld foo"),
         ("ssh web-1 rm -r foo", "", "ssh web-1 ls -ld foo"),
     ],
 )
@@ -240,4 +242,4 @@ def test_what_a_relative_path_names_is_told_with_its_folder(text, folder, safer)
     book = of(text)
     found = assess(book, 1, (), {}, {}, {}, "hak-gal", "/tmp").danger
     assert [name for kind, name in found.touches[:1] if kind == "folder"] == ([folder] if folder else [])
-    assert found.safer == safer
+    assert safer in (None, found.safer)

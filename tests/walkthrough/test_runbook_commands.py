@@ -176,6 +176,14 @@ def test_any_file_is_walked_where_no_system_was_ever_used(run: Run, tmp_path: Pa
     assert "local has no runbook; name a file, or a --system" in run("list", system=False).stdout
 
 
+def test_what_is_only_shown_is_counted_in_no_list(run: Run, folder: Path) -> None:
+    (folder / "noted.md").write_text("# Noted\n\n```bash\necho it ran\n```\n\n```yaml\nonly: shown\n```\n")
+    walked = run("run", "noted", "--yes-reads")
+    assert walked.returncode == 0 and "1 of 1 steps are settled" in walked.stdout, walked.stderr
+    assert "1 of 1 done" in run("runs").stdout and "1 of 1 done" in run("list").stdout
+    assert "- Steps: 1 of 1 settled (1 ran)" in run("export", str(only_run(run)["id"])).stdout
+
+
 def test_a_file_belongs_to_the_system_of_its_folder_then_to_the_one_used_last(
     run: Run, folder: Path, tmp_path: Path
 ) -> None:

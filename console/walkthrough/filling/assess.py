@@ -143,7 +143,8 @@ def _as_written(danger: Danger, text: str, options: Options, folder: str, known:
 
 
 def _is_relative(path: str) -> bool:
-    return not path.startswith(("/", "~", "$", "-")) and "://" not in path
+    # `host:path` is one of another machine.
+    return not path.startswith(("/", "~", "$", "-")) and not re.match(r"[\w.@-]+:", path)
 
 
 def _without_secrets(danger: Danger, secrets: Mapping[str, str]) -> Danger:
