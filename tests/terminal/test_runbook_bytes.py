@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.terminal.pty_console import opened
 from tests.terminal.test_bytes import KEY, OVER_SSH, TICK, TRUE_COLOUR
 
@@ -26,6 +27,8 @@ def test_a_runbook_costs_nothing_but_its_changes(size: tuple[int, int], environ:
         console.wait_for("1 of 6 done")
         console.quiet(0.5)
         assert sum(console.cost("poll") for _ in range(5)) == 0
+        # What the tick said gives the keys back by itself, once.
+        wait_until(lambda: console.cost("tick", 1) and "z zoom" in console.text(), what="the keys in the footer")
         assert 0 < max(console.cost("tick", 1) for _ in range(5)) <= TICK
         assert 0 < console.press("\x1b[A") <= 2 * KEY
         assert 0 < console.press("\t") <= KEY

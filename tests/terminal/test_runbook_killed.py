@@ -133,7 +133,7 @@ def test_a_walk_by_keys_survives_the_kill_of_the_console_and_is_exported(place: 
     assert [line.split()[0] for line in place.marks] == ["began", "took", "slow", "gate"], "nothing ran twice"
 
     exported = next((tmp_path / "state" / "tiny").rglob("*mend-*.md")).read_text()
-    for words in ("began hello O'Brien $(id)", "took it away", "gate said go", "exit 0", "ticked"):
+    for words in ("began hello O'Brien $(id)", "took it away", "gate said go", "exit code 0", "**ticked** by"):
         assert words in exported
     journal = Journal.open(tmp_path / "state" / "tiny" / "journal.db", clock=lambda: pytest.fail("only read"))
     with contextlib.closing(journal):
